@@ -1,0 +1,80 @@
+/**
+ * The messages that guest and host exchange over the channel: one JSON object a line.
+ * Types and limits only: the guest's daemon is built from this file, so it needs no library.
+ */
+
+/** Version of the messages; every one carries it as `v`. */
+export const PROTOCOL_VERSION = 1;
+
+/** Name of the virtio-serial port. */
+export const CHANNEL_NAME = "org.bernard.guest.0";
+
+/** Longest line in bytes, its newline included; what is longer is dropped whole. */
+export const MAX_LINE_BYTES = 16_384;
+
+/** Seconds between two beats when nothing changes. */
+export const BEAT_INTERVAL_S = 10;
+
+/** `failing` is over its limit, but not yet for its hold time. */
+export type Verdict = "healthy" | "failing" | "failed";
+
+/** One check as the guest last saw it. */
+export interface CheckReport {
+  /** `memory`, `disk:/data`... */
+  readonly name: string;
+  readonly verdict: Verdict;
+  /** Why it is not healthy, for people; empty when healthy. */
+  readonly reason: string;
+  /** The numbers behind the verdict; units are in the names (`available_kib`, `full_avg10_percent`). */
+  readonly readings: Readonly<Record<string, number>>;
+}
+
+/** First message of a daemon's life. */
+export interface Hello {
+  readonly type: "hello";
+  readonly v: typeof PROTOCOL_VERSION;
+  /** Version of bernard-guest. */
+  readonly version: string;
+  /** The kernel's boot id: a new one means the guest was booted anew. */
+  readonly boot: string;
+  /** Seconds since boot (CLOCK_MONOTONIC). */
+  readonly at: number;
+  /** The watchdog device as the driver names it and its effective timeout in seconds; null when none is fed. */
+  readonly device: { readonly identity: string; readonly timeout: number } | null;
+  /** Names of the checks that decide. */
+  readonly checks: readonly string[];
+}
+
+/** Sent every {@link BEAT_INTERVAL_S} and at each change of a verdict. */
+export interface Beat {
+  readonly type: "beat";
+  readonly v: typeof PROTOCOL_VERSION;
+  readonly at: number;
+  /** Counts the beats of this daemon's life from 1. */
+  readonly seq: number;
+  /** Keep-alive writes that the device has taken so far. */
+  readonly feeds: number;
+  readonly checks: readonly CheckReport[];
+}
+
+/** Sent once, when a check has failed and feeding is about to end. */
+export interface LastWords {
+  readonly type: "last-words";
+  readonly v: typeof PROTOCOL_VERSION;
+  readonly at: number;
+  /** Name of the check that failed. */
+  readonly check: string;
+  readonly reason: string;
+  readonly checks: readonly CheckReport[];
+}
+
+/** Sent at a clean stop: from here on silence is no incident. */
+export interface Bye {
+  readonly type: "bye";
+  readonly v: typeof PROTOCOL_VERSION;
+  readonly at: number;
+  /** Whether the device was left ticking (`nowayout`, or no magic close). */
+  readonly armed: boolean;
+}
+
+export type GuestMessage = Hello | Beat | LastWords | Bye;

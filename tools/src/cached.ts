@@ -1,0 +1,66 @@
+/** Built things, kept under a hash of all that went into them: built once, rebuilt when an input changes, never half there. */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { buildRoot } from "./paths.ts";
+
+/** Says what is being done, one line at a time. */
+export type Say = (line: string) => void;
+
+export interface Recipe {
+  /** Names the result, and its folder: `build/cache/NAME-HASH`. */
+  readonly name: string;
+  /** Strings and bytes that went into it (versions, options, contents). */
+  readonly inputs: readonly (string | Uint8Array)[];
+  /** Files or whole folders that go into it. */
+  readonly files?: readonly string[];
+  /** Fills `dir`. Whatever it throws, nothing of it stays. */
+  readonly build: (dir: string) => Promise<void>;
+}
+
+/** The folder of the built thing, built now if it is not there. */
+export async function cached(recipe: Recipe, say: Say): Promise<string> {
+  const cache = join(buildRoot, "cache");
+  const finished = join(cache, `${recipe.name}-${await hashOf(recipe)}`);
+  if (existsSync(finished)) return finished;
+  const unfinished = `${finished}.${process.pid}.tmp`;
+  say(`building ${recipe.name}`);
+  const began = performance.now();
+  try {
+    await rm(unfinished, { recursive: true, force: true });
+    await mkdir(unfinished, { recursive: true });
+    await recipe.build(unfinished);
+    await rename(unfinished, finished);
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true });
+    throw error;
+  }
+  say(`built ${recipe.name} in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  await forgetOlder(cache, recipe.name, finished);
+  return finished;
+}
+
+async function hashOf(recipe: Recipe): Promise<string> {
+  const hash = createHash("sha256");
+  for (const input of recipe.inputs) hash.update(input).update("\0");
+  for (const file of recipe.files ?? []) await hashFile(hash, file);
+  return hash.digest("hex").slice(0, 16);
+}
+
+async function hashFile(hash: ReturnType<typeof createHash>, path: string): Promise<void> {
+  if ((await stat(path)).isDirectory()) {
+    for (const entry of (await readdir(path)).sort()) await hashFile(hash, join(path, entry));
+    return;
+  }
+  hash.update(path.slice(path.lastIndexOf("/"))).update("\0");
+  hash.update(await readFile(path)).update("\0");
+}
+
+async function forgetOlder(cache: string, name: string, keep: string): Promise<void> {
+  for (const entry of await readdir(cache)) {
+    const path = join(cache, entry);
+    const same = entry.slice(0, -"-0123456789abcdef".length) === name && !entry.endsWith(".tmp");
+    if (same && path !== keep) await rm(path, { recursive: true, force: true });
+  }
+}

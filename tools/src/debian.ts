@@ -1,0 +1,113 @@
+/** Debian packages: installed where the machine must have them, unpacked into a folder where a file of theirs is all we need. */
+import { execFileSync } from "node:child_process";
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { cached, type Say } from "./cached.ts";
+import { buildRoot } from "./paths.ts";
+import { run } from "./run.ts";
+import { UserError } from "./user-error.ts";
+
+const byHand = (packages: readonly string[]) =>
+  `check the network and /etc/apt, or install by hand: apt-get install ${packages.join(" ")}`;
+
+/** Installs what is missing of `packages`; says first what that is. Installs nothing twice. */
+export async function ensureInstalled(packages: readonly string[], say: Say): Promise<void> {
+  const missing = packages.filter((name) => !isInstalled(name));
+  if (missing.length === 0) return;
+  say(`installing Debian packages: ${missing.join(" ")}`);
+  const root = process.getuid?.() === 0;
+  const command = root ? "apt-get" : "sudo";
+  const before = root ? [] : ["apt-get"];
+  const options = { hint: byHand(missing), env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" } };
+  const install = [...before, "install", "-y", "-q", "--no-install-recommends", ...missing];
+  // Fresh machines have no package lists, and old lists name files that the mirror has dropped.
+  await run(command, [...before, "update", "-q"], options).catch((error: unknown) => {
+    say(`apt-get update was not complete (${error instanceof Error ? error.message : error}); trying all the same`);
+  });
+  await run(command, install, options);
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    const status = execFileSync("dpkg-query", ["-W", "-f=${db:Status-Status}", name], { stdio: ["ignore", "pipe", "ignore"] });
+    return status.toString() === "installed";
+  } catch {
+    return false;
+  }
+}
+
+/** apt with its own lists, so that a foreign architecture or a stale list never touches the machine's own. */
+class PrivateApt {
+  readonly #options: readonly string[];
+  #updated: Promise<string | undefined> | undefined;
+
+  constructor(readonly state: string) {
+    this.#options = [
+      "APT::Architectures::=amd64",
+      "APT::Architectures::=i386",
+      `Dir::State::Lists=${state}/lists`,
+      `Dir::Cache=${state}/cache`,
+      "APT::Sandbox::User=root",
+    ].flatMap((option) => ["-o", option]);
+  }
+
+  async query(args: readonly string[]): Promise<string> {
+    await this.#lists();
+    return (await run("apt-cache", [...this.#options, ...args])).toString();
+  }
+
+  async download(name: string, dir: string): Promise<void> {
+    const complaint = await this.#lists();
+    const hint = complaint === undefined ? "check the network and /etc/apt" : `apt-get update had said: ${complaint}`;
+    await run("apt-get", [...this.#options, "download", "-q", name], { cwd: dir, hint });
+  }
+
+  /** Fetches the package lists once a process; what apt complained of matters only if a download fails too. */
+  #lists(): Promise<string | undefined> {
+    this.#updated ??= (async () => {
+      await mkdir(join(this.state, "lists/partial"), { recursive: true });
+      await mkdir(join(this.state, "cache/archives/partial"), { recursive: true });
+      return run("apt-get", [...this.#options, "update", "-q"]).then(
+        () => undefined,
+        (error: Error) => error.message,
+      );
+    })();
+    return this.#updated;
+  }
+}
+
+const apt = new PrivateApt(join(buildRoot, "apt"));
+
+/**
+ * Downloads Debian packages and unpacks them side by side into a cached folder, which it returns; nothing is installed.
+ * The version is the newest at the first download; `build/cache/` keeps it until it is deleted.
+ * @param label names the cached folder
+ * @param names packages, with `:i386` where the foreign one is meant, or a way to find them once the lists are there
+ */
+export function unpack(label: string, names: readonly string[] | (() => Promise<string[]>), say: Say): Promise<string> {
+  return cached(
+    {
+      name: label,
+      inputs: typeof names === "function" ? [label] : names,
+      build: async (dir) => {
+        const wanted = typeof names === "function" ? await names() : names;
+        say(`downloading Debian packages (unpacked, not installed): ${wanted.join(" ")}`);
+        const debs = join(dir, ".debs");
+        await mkdir(debs);
+        for (const name of wanted) await apt.download(name, debs);
+        for (const deb of await readdir(debs)) await run("dpkg-deb", ["-x", join(debs, deb), dir]);
+        await run("rm", ["-r", debs]);
+      },
+    },
+    say,
+  );
+}
+
+/** The concrete package behind Debian's kernel meta package of `arch`, such as `linux-image-6.1.0-50-amd64`. */
+export async function kernelPackage(arch: "amd64" | "i386"): Promise<string> {
+  const meta = arch === "amd64" ? "linux-image-amd64" : "linux-image-686-pae:i386";
+  const depends = await apt.query(["depends", "--important", meta]);
+  const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
+  if (name === undefined) throw new UserError(`${meta} names no kernel package`, "run apt-get update and try again");
+  return name;
+}

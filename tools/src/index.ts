@@ -1,0 +1,7 @@
+/** What building and running on a developer's or newcomer's machine needs: packages, caches, locks, errors for people. */
+export { cached, type Recipe, type Say } from "./cached.ts";
+export { ensureInstalled, kernelPackage, unpack } from "./debian.ts";
+export { takeLock } from "./lock.ts";
+export { buildRoot, root } from "./paths.ts";
+export { run } from "./run.ts";
+export { errorCode, errorLine, UserError } from "./user-error.ts";
