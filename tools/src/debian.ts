@@ -29,7 +29,9 @@ export async function ensureInstalled(packages: readonly string[], say: Say): Pr
 
 function isInstalled(name: string): boolean {
   try {
-    const status = execFileSync("dpkg-query", ["-W", "-f=${db:Status-Status}", name], { stdio: ["ignore", "pipe", "ignore"] });
+    const status = execFileSync("dpkg-query", ["-W", "-f=${db:Status-Status}", name], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     return status.toString() === "installed";
   } catch {
     return false;
@@ -38,10 +40,12 @@ function isInstalled(name: string): boolean {
 
 /** apt with its own lists, so that a foreign architecture or a stale list never touches the machine's own. */
 class PrivateApt {
+  readonly #state: string;
   readonly #options: readonly string[];
   #updated: Promise<string | undefined> | undefined;
 
-  constructor(readonly state: string) {
+  constructor(state: string) {
+    this.#state = state;
     this.#options = [
       "APT::Architectures::=amd64",
       "APT::Architectures::=i386",
@@ -65,8 +69,8 @@ class PrivateApt {
   /** Fetches the package lists once a process; what apt complained of matters only if a download fails too. */
   #lists(): Promise<string | undefined> {
     this.#updated ??= (async () => {
-      await mkdir(join(this.state, "lists/partial"), { recursive: true });
-      await mkdir(join(this.state, "cache/archives/partial"), { recursive: true });
+      await mkdir(join(this.#state, "lists/partial"), { recursive: true });
+      await mkdir(join(this.#state, "cache/archives/partial"), { recursive: true });
       return run("apt-get", [...this.#options, "update", "-q"]).then(
         () => undefined,
         (error: Error) => error.message,

@@ -1,17 +1,20 @@
 /** An error that its reader can act on: printed as one line, without a stack. */
 export class UserError extends Error {
+  readonly hint: string | undefined;
+  readonly exitCode: 1 | 2 | 3;
+
   /**
    * @param message what is wrong and where
    * @param hint what to do about it
    * @param exitCode 1 a failure, 2 usage or configuration, 3 unreachable or refused
    */
-  constructor(
-    message: string,
-    readonly hint?: string,
-    readonly exitCode: 1 | 2 | 3 = 1,
-  ) {
+  constructor(message: string, hint?: string, exitCode: 1 | 2 | 3 = 1) {
     super(hint === undefined ? message : `${message}; ${hint}`);
     this.name = "UserError";
+    this.hint = hint;
+    this.exitCode = exitCode;
+    this.hint = hint;
+    this.exitCode = exitCode;
   }
 }
 
