@@ -13,8 +13,6 @@ export class UserError extends Error {
     this.name = "UserError";
     this.hint = hint;
     this.exitCode = exitCode;
-    this.hint = hint;
-    this.exitCode = exitCode;
   }
 }
 
