@@ -1,0 +1,90 @@
+/** What a guest is made of, and QEMU's command line for it. Reference: qemu-system-x86_64(1). */
+import { join } from "node:path";
+import type { Accelerator } from "./accelerator.ts";
+
+export interface Disk {
+  readonly file: string;
+  readonly format: "qcow2" | "raw";
+  readonly readonly?: boolean;
+  /** Reads and writes a second, at most. */
+  readonly iopsLimit?: number;
+}
+
+export interface GuestOptions {
+  /** For messages and the process list. */
+  readonly name: string;
+  /** An existing folder of the caller's for this guest alone; sockets and the console log go there. */
+  readonly dir: string;
+  readonly kernel: string;
+  readonly initrd: string;
+  /** The kernel's command line; its console is ttyS0. */
+  readonly append: string;
+  readonly memoryMib: number;
+  readonly cpus: number;
+  /** Become vda, vdb... in this order. */
+  readonly disks: readonly Disk[];
+  readonly watchdog?: {
+    readonly model: "i6300esb" | "ib700";
+    readonly action: "reset" | "shutdown" | "poweroff" | "pause" | "none" | "inject-nmi";
+  };
+  /** Names of virtio-serial ports, each with a socket `dir/NAME.sock` that is connected before the guest runs. */
+  readonly channels: readonly string[];
+  /** A second serial port (ttyS1) on the socket `dir/shell.sock`, for people. */
+  readonly extraSerialSocket?: boolean;
+  /** The guest may outlive our process: see `QemuGuest.release`. Without it the kernel ends QEMU when we end. */
+  readonly keepRunning?: boolean;
+  /** Default: what `pickAccelerator` finds. */
+  readonly accelerator?: Accelerator;
+}
+
+/** The file that gets the console. A file, for a console that nobody reads can block the guest. */
+export const consolePath = (dir: string): string => join(dir, "console.log");
+
+export const socketPath = (dir: string, name: string): string => join(dir, `${name}.sock`);
+
+/**
+ * The processor does not run until `cont`, so that every channel can be connected before the guest writes to it; the
+ * monitor is on descriptor 3.
+ */
+export function guestArguments(options: GuestOptions, accelerator: Accelerator): string[] {
+  return [
+    ["-name", escaped(options.name)],
+    ["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-S"],
+    ["-machine", "pc"], // ib700 sits on an ISA bus, which this machine has; i6300esb needs PCI only
+    accelerator === "kvm" ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi"],
+    ["-m", `${options.memoryMib}M`, "-smp", `${options.cpus}`],
+    ["-chardev", "socket,id=monitor,fd=3", "-mon", "chardev=monitor,mode=control"],
+    ["-chardev", `file,id=console,path=${escaped(consolePath(options.dir))}`, "-serial", "chardev:console"],
+    options.extraSerialSocket ? [...listener("shell", options.dir, "shell"), "-serial", "chardev:shell"] : [],
+    ["-kernel", options.kernel, "-initrd", options.initrd, "-append", options.append],
+    options.disks.flatMap(diskArguments),
+    options.channels.length > 0 ? ["-device", "virtio-serial-pci,id=channels"] : [],
+    options.channels.flatMap((name, index) => channelArguments(options.dir, name, index)),
+    options.watchdog ? ["-device", options.watchdog.model, "-action", `watchdog=${options.watchdog.action}`] : [],
+  ].flat();
+}
+
+function diskArguments({ file, format, readonly = false, iopsLimit }: Disk, index: number): string[] {
+  const limit = iopsLimit === undefined ? "" : `,throttling.iops-total=${iopsLimit}`;
+  const access = readonly ? "on" : "off";
+  return [
+    ...["-drive", `if=none,id=disk${index},file=${escaped(file)},format=${format},readonly=${access}${limit}`],
+    ...["-device", `virtio-blk-pci,drive=disk${index}`],
+  ];
+}
+
+function channelArguments(dir: string, name: string, index: number): string[] {
+  const id = `channel${index}`;
+  // Port 0 is reserved for the console (virtio 1.2, 5.3).
+  const port = `virtserialport,bus=channels.0,nr=${index + 1},chardev=${id},name=${escaped(name)}`;
+  return [...listener(id, dir, name), "-device", port];
+}
+
+function listener(id: string, dir: string, name: string): string[] {
+  return ["-chardev", `socket,id=${id},path=${escaped(socketPath(dir, name))},server=on,wait=off`];
+}
+
+/** In QEMU's option lists a comma ends the value, and two stand for one. */
+function escaped(value: string): string {
+  return value.replaceAll(",", ",,");
+}

@@ -1,0 +1,202 @@
+/**
+ * A client of QEMU's monitor: commands with deadlines, and events.
+ * Protocol: https://www.qemu.org/docs/master/interop/qmp-spec.html
+ */
+import type { Duplex } from "node:stream";
+import { LineSplitter } from "@bernard/protocol";
+import { QmpClosedError, QmpCommandError, QmpDeadlineError } from "./errors.ts";
+
+/**
+ * Longest line taken from QEMU, in bytes. Its longest regular reply, to query-qmp-schema, is about 0.2 MB; replies that
+ * carry text (human-monitor-command) grow with what they tell. What is longer is dropped, and its command meets its deadline.
+ */
+const MAX_REPLY_BYTES = 8 * 1024 * 1024;
+
+/** Milliseconds a command may take where its caller says nothing else. */
+const DEADLINE_MS = 10_000;
+
+export interface Deadline {
+  /** Milliseconds from now. */
+  readonly deadlineMs: number;
+}
+
+export interface QmpEvent {
+  /** `WATCHDOG`, `RESET`, `STOP`, `SHUTDOWN`... */
+  readonly name: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  /**
+   * When it reached us, in milliseconds of the host's monotonic clock (`performance.now()`). QEMU holds back a second
+   * WATCHDOG within 1 s of the first, so a RESET can come before its WATCHDOG.
+   */
+  readonly atMs: number;
+}
+
+interface Waiter {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class QmpClient {
+  readonly #stream: Duplex;
+  readonly #splitter = new LineSplitter(MAX_REPLY_BYTES);
+  readonly #waiters = new Map<number, Waiter & { readonly command: string }>();
+  readonly #listeners = new Set<(event: QmpEvent) => void>();
+  readonly #closeListeners = new Set<(error: QmpClosedError) => void>();
+  #greeted: (() => void) | undefined;
+  #closed: QmpClosedError | undefined;
+  #lastId = 0;
+  #garbled = 0;
+
+  private constructor(stream: Duplex) {
+    this.#stream = stream;
+    stream.on("data", (chunk: Buffer) => this.#receive(chunk));
+    stream.on("error", (error) => this.#end(error));
+    stream.on("end", () => this.#end());
+    stream.on("close", () => this.#end());
+  }
+
+  /**
+   * Greets the monitor at the other end of `stream` and leaves its negotiation mode.
+   * @throws QmpDeadlineError, QmpClosedError
+   */
+  static async connect(stream: Duplex, { deadlineMs }: Deadline = { deadlineMs: DEADLINE_MS }): Promise<QmpClient> {
+    const client = new QmpClient(stream);
+    try {
+      const greeting = new Promise<void>((resolve) => {
+        client.#greeted = resolve;
+      });
+      await client.#within("greeting", deadlineMs, greeting);
+      await client.execute("qmp_capabilities", {}, { deadlineMs });
+      return client;
+    } catch (error) {
+      client.close();
+      throw error;
+    }
+  }
+
+  /** Lines from QEMU that were dropped: no JSON, of no known kind, or too long. */
+  get dropped(): number {
+    return this.#garbled + this.#splitter.overlong;
+  }
+
+  /**
+   * Runs one command and resolves to what it returns. A reply that comes after the deadline is ignored: the command may
+   * have had its effect.
+   * @throws QmpCommandError, QmpDeadlineError, QmpClosedError
+   */
+  async execute(
+    command: string,
+    args: Readonly<Record<string, unknown>> = {},
+    { deadlineMs }: Deadline = { deadlineMs: DEADLINE_MS },
+  ): Promise<unknown> {
+    if (this.#closed !== undefined) throw this.#closed;
+    const id = ++this.#lastId;
+    const reply = new Promise<unknown>((resolve, reject) => this.#waiters.set(id, { command, resolve, reject }));
+    this.#stream.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+    try {
+      return await this.#within(`reply to ${command}`, deadlineMs, reply);
+    } finally {
+      this.#waiters.delete(id);
+    }
+  }
+
+  /** Calls `listener` at each event from now on; the returned function ends that. */
+  onEvent(listener: (event: QmpEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * The next event of that name, of those that `where` accepts.
+   * @throws QmpDeadlineError, QmpClosedError
+   */
+  async waitFor(
+    name: string,
+    { deadlineMs, where }: Deadline & { where?: (event: QmpEvent) => boolean },
+  ): Promise<QmpEvent> {
+    let stop = () => {};
+    const seen = new Promise<QmpEvent>((resolve) => {
+      stop = this.onEvent((event) => {
+        if (event.name === name && (where === undefined || where(event))) resolve(event);
+      });
+    });
+    try {
+      return await this.#within(`event ${name}`, deadlineMs, seen);
+    } finally {
+      stop();
+    }
+  }
+
+  /** Hangs up; what is pending is rejected. The guest goes on. */
+  close(): void {
+    this.#end();
+    this.#stream.destroy();
+  }
+
+  /** `work`, unless the deadline or the end of the connection comes first. */
+  async #within<T>(awaited: string, deadlineMs: number, work: Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) throw this.#closed;
+    let timer: NodeJS.Timeout | undefined;
+    let onClose: ((error: QmpClosedError) => void) | undefined;
+    const spoiled = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new QmpDeadlineError(awaited, deadlineMs)), deadlineMs);
+      onClose = reject;
+      this.#closeListeners.add(reject);
+    });
+    try {
+      return await Promise.race([work, spoiled]);
+    } finally {
+      clearTimeout(timer);
+      if (onClose !== undefined) this.#closeListeners.delete(onClose);
+    }
+  }
+
+  #end(cause?: Error): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = new QmpClosedError(cause);
+    for (const reject of this.#closeListeners) reject(this.#closed);
+  }
+
+  #receive(chunk: Uint8Array): void {
+    for (const line of this.#splitter.push(chunk)) {
+      const message = parseObject(line);
+      if (message === undefined || !this.#dispatch(message)) this.#garbled++;
+    }
+  }
+
+  /** Whether the message was of a known kind. */
+  #dispatch(message: Record<string, unknown>): boolean {
+    if ("QMP" in message) {
+      this.#greeted?.();
+      return true;
+    }
+    if (typeof message.event === "string") {
+      const data = isObject(message.data) ? message.data : {};
+      const event: QmpEvent = { name: message.event, data, atMs: performance.now() };
+      for (const listener of this.#listeners) listener(event);
+      return true;
+    }
+    if (typeof message.id !== "number") return false;
+    const waiter = this.#waiters.get(message.id); // none: its deadline has passed
+    if (isObject(message.error)) {
+      const { class: errorClass, desc } = message.error;
+      waiter?.reject(new QmpCommandError(waiter.command, String(errorClass), String(desc)));
+      return true;
+    }
+    waiter?.resolve(message.return);
+    return "return" in message;
+  }
+}
+
+function parseObject(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,63 @@
+/** Cuts a stream of bytes into lines in bounded memory, whatever the sender does. */
+
+const NEWLINE = 0x0a;
+
+export class LineSplitter {
+  readonly #maxLineBytes: number;
+  readonly #decoder = new TextDecoder();
+  /** The unfinished line; grows by doubling up to the limit, so that tiny chunks cost no more than large ones. */
+  #held = new Uint8Array(256);
+  #length = 0;
+  #skipping = false;
+  #overlong = 0;
+
+  /** @param maxLineBytes longest line in bytes, its newline included */
+  constructor(maxLineBytes: number) {
+    this.#maxLineBytes = maxLineBytes;
+  }
+
+  /** Lines dropped because they were longer than the limit; an endless one counts once, when it passes the limit. */
+  get overlong(): number {
+    return this.#overlong;
+  }
+
+  /** Bytes kept in memory for the unfinished line. */
+  get heldBytes(): number {
+    return this.#held.length;
+  }
+
+  /** The lines that `chunk` completes, without their newlines; bytes that are no UTF-8 become U+FFFD. */
+  push(chunk: Uint8Array): string[] {
+    const lines: string[] = [];
+    let start = 0;
+    while (start < chunk.length) {
+      const newline = chunk.indexOf(NEWLINE, start);
+      const end = newline === -1 ? chunk.length : newline;
+      this.#hold(chunk.subarray(start, end));
+      if (newline !== -1) {
+        if (!this.#skipping) lines.push(this.#decoder.decode(this.#held.subarray(0, this.#length)));
+        this.#length = 0;
+        this.#skipping = false;
+      }
+      start = end + 1;
+    }
+    return lines;
+  }
+
+  #hold(part: Uint8Array): void {
+    if (this.#skipping) return;
+    const length = this.#length + part.length;
+    if (length >= this.#maxLineBytes) {
+      this.#skipping = true;
+      this.#overlong++;
+      return;
+    }
+    if (length > this.#held.length) {
+      const grown = new Uint8Array(Math.min(Math.max(length, 2 * this.#held.length), this.#maxLineBytes));
+      grown.set(this.#held.subarray(0, this.#length));
+      this.#held = grown;
+    }
+    this.#held.set(part, this.#length);
+    this.#length = length;
+  }
+}
