@@ -12,6 +12,18 @@ export const CHANNEL_NAME = "org.bernard.guest.0";
 /** Longest line in bytes, its newline included; what is longer is dropped whole. */
 export const MAX_LINE_BYTES = 16_384;
 
+/** Longest name, in UTF-16 code units: of a check, a reading, a device, a version, a boot id. A longer one spoils its message. */
+export const MAX_NAME_LENGTH = 128;
+
+/** Longest reason, in UTF-16 code units; the host cuts what is longer. */
+export const MAX_REASON_LENGTH = 512;
+
+/** Most checks in one message. */
+export const MAX_CHECKS = 256;
+
+/** Most readings of one check. */
+export const MAX_READINGS = 64;
+
 /** Seconds between two beats when nothing changes. */
 export const BEAT_INTERVAL_S = 10;
 
