@@ -4,7 +4,7 @@ import { open } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Accelerator, pickAccelerator } from "./accelerator.ts";
-import { GuestStartError } from "./errors.ts";
+import { GuestStartError, QmpClosedError } from "./errors.ts";
 import { consolePath, type GuestOptions, guestArguments, socketPath } from "./guest-arguments.ts";
 import { type Exit, QemuProcess } from "./qemu-process.ts";
 import { QmpClient, type QmpEvent } from "./qmp-client.ts";
@@ -13,7 +13,7 @@ import { QmpClient, type QmpEvent } from "./qmp-client.ts";
 const START_MS = 30_000;
 
 /** Milliseconds that QEMU may take to answer `quit`, and again to end, before signals follow. */
-const QUIT_MS = 3_000;
+const QUIT_MS = 2_000;
 
 /** Milliseconds in which a QEMU that broke off its start has ended and told why. */
 const LAST_WORDS_MS = 1_000;
@@ -119,8 +119,11 @@ export class QemuGuest {
 
   /** Ends QEMU, by its monitor or else by signals to its process id, and resolves when it is gone. */
   async stop(): Promise<void> {
-    await this.qmp.execute("quit", {}, { deadlineMs: QUIT_MS }).catch(() => {}); // what counts is whether it ends
-    if (!(await this.#qemu.endsWithin(QUIT_MS))) await this.#qemu.end();
+    const quitting = await this.qmp.execute("quit", {}, { deadlineMs: QUIT_MS }).then(
+      () => true,
+      (error: unknown) => error instanceof QmpClosedError, // it may end before its answer is sent, or have ended long ago
+    );
+    if (!quitting || !(await this.#qemu.endsWithin(QUIT_MS))) await this.#qemu.end();
     this.#hangUp();
   }
 

@@ -12,7 +12,7 @@ const PROGRAM = "qemu-system-x86_64";
 const STDERR_KEPT = 16_384;
 
 /** Milliseconds a QEMU may take to end after SIGTERM, before it is killed. */
-const TERM_MS = 3_000;
+const TERM_MS = 2_000;
 
 export interface Exit {
   readonly code: number | null;
