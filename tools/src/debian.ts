@@ -29,6 +29,7 @@ export async function ensureInstalled(packages: readonly string[], say: Say): Pr
 
 function isInstalled(name: string): boolean {
   try {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholder
     const status = execFileSync("dpkg-query", ["-W", "-f=${db:Status-Status}", name], {
       stdio: ["ignore", "pipe", "ignore"],
     });

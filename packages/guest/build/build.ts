@@ -1,0 +1,174 @@
+/**
+ * Builds `bernard-guest` and `bernard-guest-tests` for one architecture: TypeScript to bytecode, QuickJS from WebAssembly to C
+ * to an object (slow, cached), the C host, one static musl binary each. See docs/decisions/0001-guest-runtime.md.
+ */
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { buildRoot, cached, ensureInstalled, run, type Say, unpack } from "@bernard/tools";
+import { build as bundle } from "esbuild";
+import { compile } from "./bytecode.ts";
+
+export type Arch = "x86_64" | "i386";
+
+export const ARCHES: readonly Arch[] = ["x86_64", "i386"];
+
+/** Debian packages that the build needs, with their reasons. */
+const PACKAGES = [
+  "wabt", // wasm2c and its run-time sources
+  "gcc",
+  "musl-tools", // musl for x86_64: small, static, no surprises
+];
+const PACKAGES_I386 = [
+  "gcc-i686-linux-gnu", // gcc-multilib would conflict with other cross compilers
+];
+
+const packageRoot = join(import.meta.dirname, "..");
+const host = join(packageRoot, "host");
+const wasmFile = createRequire(import.meta.url).resolve("quickjs-wasi/quickjs.wasm");
+
+/** Where wabt puts the sources that wasm2c's output is compiled with. */
+const WASM_RT = "/usr/share/wabt/wasm2c";
+const WASM_RT_HEADER = "/usr/include/wasm-rt.h";
+
+/** `-frounding-math` keeps IEEE semantics exact; `-fno-...` what JavaScript does not need and what costs resident pages. */
+const CFLAGS = ["-O2", "-DNDEBUG", "-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables"];
+const LDFLAGS = ["-static", "-no-pie", "-s", "-Wl,--gc-sections", "-Wl,-z,norelro", "-Wl,--build-id=none"];
+
+/** Paths of the finished binaries. */
+export interface GuestBinaries {
+  readonly daemon: string;
+  readonly tests: string;
+}
+
+/** Builds for `arch` into `build/ARCH/` and returns the binaries' paths there; does nothing when nothing changed. */
+export async function buildGuest(arch: Arch, say: Say): Promise<GuestBinaries> {
+  await ensureInstalled(arch === "i386" ? [...PACKAGES, ...PACKAGES_I386] : PACKAGES, say);
+  const compiler = await compilerFor(arch, say);
+  const engine = await buildEngine(arch, compiler, say);
+  const dir = await cached(
+    {
+      name: `bernard-guest-${arch}`,
+      inputs: [engine, compiler.join(" "), ...CFLAGS, ...LDFLAGS],
+      files: [...["src", "host", "build", "vectors"].map((name) => join(packageRoot, name)), messagesFile],
+      build: async (out) => {
+        const daemon = await program("src/main.ts", arch);
+        const tools = await program("src/tools.ts", arch);
+        const tests = await program("vectors/main.ts", arch);
+        await link(compiler, engine, { daemon, tools }, join(out, "bernard-guest"));
+        await link(compiler, engine, { daemon: tests, tools: tests }, join(out, "bernard-guest-tests"));
+      },
+    },
+    say,
+  );
+  const published = join(buildRoot, arch);
+  await mkdir(published, { recursive: true });
+  await cp(dir, published, { recursive: true, force: true });
+  return { daemon: join(published, "bernard-guest"), tests: join(published, "bernard-guest-tests") };
+}
+
+/** The one file of another package that ends up in the binary. */
+const messagesFile = createRequire(import.meta.url).resolve("@bernard/protocol/messages");
+
+async function compilerFor(arch: Arch, say: Say): Promise<string[]> {
+  if (arch === "x86_64") return ["musl-gcc"];
+  const musl = await unpack("musl-i386", ["musl-dev:i386"], say);
+  const specs = (await readFile("/usr/lib/x86_64-linux-musl/musl-gcc.specs")).toString();
+  const dir = await cached(
+    {
+      name: "musl-i386-specs",
+      inputs: [specs, musl],
+      build: async (out) => {
+        const here = specs
+          .replaceAll("/usr/include/x86_64-linux-musl", `${musl}/usr/include/i386-linux-musl`)
+          .replaceAll("/usr/lib/x86_64-linux-musl", `${musl}/usr/lib/i386-linux-musl`)
+          .replaceAll("ld-musl-x86_64", "ld-musl-i386");
+        await writeFile(join(out, "musl-gcc.specs"), here);
+      },
+    },
+    say,
+  );
+  return ["i686-linux-gnu-gcc", "-specs", join(dir, "musl-gcc.specs")];
+}
+
+/** QuickJS as an object file, with the headers that the host needs beside it. */
+function buildEngine(arch: Arch, compiler: readonly string[], say: Say): Promise<string> {
+  return cached(
+    {
+      name: `quickjs-${arch}`,
+      inputs: [compiler[0] as string, ...CFLAGS],
+      files: [wasmFile, join(WASM_RT, "wasm-rt-impl.c"), WASM_RT_HEADER],
+      build: async (out) => {
+        say(`  compiling QuickJS for ${arch}; about half a minute, once`);
+        await cp(WASM_RT_HEADER, join(out, "wasm-rt.h"));
+        await run("wasm2c", [wasmFile, "-o", join(out, "quickjs.c")]);
+        await cc(compiler, out, ["-c", join(out, "quickjs.c"), "-o", join(out, "quickjs.o")]);
+        await cc(compiler, out, ["-c", join(WASM_RT, "wasm-rt-impl.c"), "-o", join(out, "wasm-rt-impl.o")]);
+      },
+    },
+    say,
+  );
+}
+
+async function cc(compiler: readonly string[], engine: string, args: readonly string[]): Promise<void> {
+  const [command, ...first] = compiler as [string, ...string[]];
+  const includes = [`-I${engine}`, `-I${host}`, `-I${WASM_RT}`];
+  await run(command, [...first, ...CFLAGS, ...includes, ...args]);
+}
+
+async function program(entry: string, arch: Arch): Promise<Uint8Array> {
+  const bundled = await bundle({
+    entryPoints: [join(packageRoot, entry)],
+    bundle: true,
+    write: false,
+    format: "iife",
+    target: "es2023",
+    minify: true,
+    define: { ARCH: JSON.stringify(arch) },
+    logLevel: "silent",
+  });
+  return compile((bundled.outputFiles[0] as { text: string }).text, entry, wasmFile);
+}
+
+/** Links the programs, as constant bytes, to the host and the engine. */
+async function link(
+  compiler: readonly string[],
+  engine: string,
+  programs: { readonly daemon: Uint8Array; readonly tools: Uint8Array },
+  output: string,
+): Promise<void> {
+  const source = join(dirname(output), "programs.c");
+  await writeFile(source, programsSource(programs));
+  const objects = ["quickjs.o", "wasm-rt-impl.o"].map((name) => join(engine, name));
+  await cc(compiler, engine, [
+    "-Wall",
+    "-Werror",
+    ...LDFLAGS,
+    join(host, "host.c"),
+    source,
+    ...objects,
+    "-lm",
+    "-o",
+    output,
+  ]);
+  await run("rm", [source]);
+}
+
+function programsSource({ daemon, tools }: { readonly daemon: Uint8Array; readonly tools: Uint8Array }): string {
+  return `/* Generated by packages/guest/build/build.ts. */
+#include <string.h>
+
+#include "programs.h"
+
+static const unsigned char daemon_bytecode[] = {${daemon.join()}};
+static const unsigned char tools_bytecode[] = {${tools.join()}};
+static const struct program daemon = {daemon_bytecode, sizeof daemon_bytecode};
+static const struct program tools = {tools_bytecode, sizeof tools_bytecode};
+
+/* The daemon runs on no arguments or --config FILE alone; whatever else was typed is for the tools, mistakes included. */
+const struct program *choose_program(int argc, char **argv) {
+  int plain = argc == 1 || (argc == 3 && strcmp(argv[1], "--config") == 0);
+  return plain ? &daemon : &tools;
+}
+`;
+}

@@ -1,0 +1,9 @@
+/** JavaScript source to QuickJS bytecode, by the very engine that will run it. */
+import { readFile } from "node:fs/promises";
+import { CompileFlags, QuickJS } from "quickjs-wasi";
+
+/** Compiles a script; function names are kept for error messages, source text is not. */
+export async function compile(source: string, name: string, wasmFile: string): Promise<Uint8Array> {
+  const engine = await QuickJS.create({ wasm: await readFile(wasmFile) });
+  return engine.compile(source, name, 0, CompileFlags.STRIP_SOURCE | CompileFlags.STRIP_DEBUG);
+}

@@ -1,0 +1,65 @@
+/** The one shape of a check, and how its readings become verdicts. */
+import type { CheckReport, Verdict } from "@bernard/protocol/messages";
+import type { Key, Settings } from "./config.ts";
+import type { Platform } from "./platform.ts";
+
+/** What one look at the guest found. */
+export interface Reading {
+  /** Why this is over the limit, for people; empty when it is not. */
+  readonly reason: string;
+  /** The numbers behind it; units are in the names. */
+  readonly readings: Readonly<Record<string, number>>;
+  /** How long it must stay over the limit to count as failed, in ms. */
+  readonly hold?: number;
+  /** When the trouble began (ms), where that is earlier than this look. */
+  readonly since?: number;
+}
+
+/** One thing that must be well for the watchdog to be fed. */
+export interface Check {
+  readonly name: string;
+  /** Takes a reading; never blocks, never touches a disk. */
+  read(now: number): Reading;
+  /** Keeps the last words where the next boot finds them, if this check has the means; never waits for it. */
+  recordLastWords?(words: string): void;
+}
+
+/** `watch`: round after round, against the state at start. `once`: a single look, with no past to compare with. */
+export type Use = "watch" | "once";
+
+/** One kind of check: its configuration keys, and the checks that a configuration asks for. One file each in `checks/`. */
+export interface CheckKind {
+  readonly keys: readonly Key[];
+  create(settings: Settings, platform: Platform, use: Use): Check[];
+}
+
+/** A check with its memory: healthy, failing from the first bad reading, failed once that has lasted for the hold time. */
+export class HeldCheck {
+  readonly check: Check;
+  verdict: Verdict = "healthy";
+  #reading: Reading = { reason: "", readings: {} };
+  #badSince: number | undefined;
+
+  constructor(check: Check) {
+    this.check = check;
+  }
+
+  /** Takes a reading at `now`; true when the verdict changed. */
+  look(now: number): boolean {
+    const before = this.verdict;
+    this.#reading = this.check.read(now);
+    if (this.#reading.reason === "") {
+      this.#badSince = undefined;
+      this.verdict = "healthy";
+    } else {
+      this.#badSince = Math.min(this.#badSince ?? now, this.#reading.since ?? now);
+      this.verdict = now - this.#badSince >= (this.#reading.hold ?? 0) ? "failed" : "failing";
+    }
+    return this.verdict !== before;
+  }
+
+  report(): CheckReport {
+    const { reason, readings } = this.#reading;
+    return { name: this.check.name, verdict: this.verdict, reason, readings };
+  }
+}

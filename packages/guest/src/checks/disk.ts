@@ -1,0 +1,221 @@
+/**
+ * A file system no longer writes: it refuses, or it hangs.
+ *
+ * Only a real create + write + fsync tells. On kernels 6.1 and 6.12 an ext4 in error state still shows `rw` and statvfs
+ * calls it writable; mount flags only explain. The probe runs in a child, rarely, and at once when a cheap sign asks for it:
+ * ext4's errors_count in sysfs, read each round, and compared with its value at start, for the count survives a reset.
+ *
+ * Not failures: read-only by intent (never writable since start, or an administrator's remount, which sets the mount's own
+ * flag), a full disk (a reset frees nothing), a killed probe (it is forked anew), and a freeze for a backup: the probe then
+ * sleeps in percpu_rwsem_wait, or qemu-ga has left its mark, while on a dead device it sleeps in the journal or the device.
+ */
+import { numberAt } from "../bytes.ts";
+import type { Check, CheckKind, Reading, Use } from "../check.ts";
+import { findMount, type Mount } from "../mountinfo.ts";
+import type { Platform, Probe, ProbeAnswer } from "../platform.ts";
+
+/** A probe that is out for longer (ms) is looked at: a healthy disk under load needs seconds at worst. */
+const PATIENCE = 5000;
+
+/** qemu-ga makes this file while it holds the guest's file systems frozen. */
+const FROZEN_MARK = "/run/qga.state.isfrozen";
+
+/** What a dead device or file system says, by errno; whatever else (ENOSPC, EDQUOT, EACCES, ENOMEM...) is another story. */
+const REFUSALS: Readonly<Record<number, string>> = {
+  5: "EIO",
+  6: "ENXIO",
+  19: "ENODEV",
+  30: "EROFS",
+  74: "EBADMSG",
+  108: "ESHUTDOWN",
+  110: "ETIMEDOUT",
+  117: "EUCLEAN",
+  121: "EREMOTEIO",
+};
+
+export interface DiskLimits {
+  /** Times are in milliseconds. */
+  readonly hold: number;
+  readonly probeInterval: number;
+  readonly hangHold: number;
+  readonly freezeLimit: number;
+  /** Whether the state directory, and with it the file for the last words, lies on this file system. */
+  readonly keepsLastWords: boolean;
+}
+
+export class DiskCheck implements Check {
+  readonly name: string;
+  readonly #point: string;
+  readonly #limits: DiskLimits;
+  readonly #platform: Platform;
+  readonly #probe: Probe;
+  #mount: Mount | undefined;
+  #errorsFile: string | undefined;
+  #errorsAtStart = Number.NaN;
+  #errorsAtProbe = Number.NaN;
+  #lastAsked = Number.NEGATIVE_INFINITY;
+  #answer: ProbeAnswer | undefined;
+  /** A single look has no start to compare with: it expects what the configuration says, mounted and taking writes. */
+  readonly #expectsAll: boolean;
+  #wasWritable: boolean;
+
+  constructor(point: string, limits: DiskLimits, platform: Platform, use: Use) {
+    this.name = `disk:${point}`;
+    this.#point = point;
+    this.#limits = limits;
+    this.#platform = platform;
+    this.#expectsAll = use === "once";
+    this.#wasWritable = this.#expectsAll;
+    this.#probe = platform.startProbe(point);
+    this.#lookUpMount();
+    if (!this.#expectsAll && this.#mount === undefined)
+      platform.log(`warning: ${this.#unmounted()}, so it is not watched`, true);
+  }
+
+  read(now: number): Reading {
+    const errors = this.#countErrors();
+    this.#answer = this.#probe.take() ?? this.#answer;
+    if (this.#answer?.errno === 0) this.#wasWritable = true;
+    this.#askWhenDue(now, errors);
+    const risen = errors - this.#errorsAtStart;
+    const readings = {
+      writable: this.#answer === undefined ? -1 : Number(this.#answer.errno === 0),
+      ...(Number.isNaN(risen) ? {} : { errors_risen: risen }),
+    };
+    return { ...(this.#judgeHang(now) ?? this.#judgeRefusal(errors)), readings };
+  }
+
+  /** A question out for too long: hung, or frozen, which is forgiven up to a limit. */
+  #judgeHang(now: number): Omit<Reading, "readings"> | undefined {
+    const since = this.#probe.askedAt;
+    if (since === undefined || now - since < PATIENCE) return undefined;
+    const asleep = this.#probe.sleepingIn();
+    const frozen = asleep.startsWith("percpu_rwsem") || this.#platform.readFile(FROZEN_MARK) !== undefined;
+    const seconds = Math.round((now - since) / 1000);
+    if (!frozen) {
+      const where = asleep === "" ? "" : ` in ${asleep}`;
+      return { reason: `a write to ${this.#point} hangs for ${seconds} s${where}`, hold: this.#limits.hangHold, since };
+    }
+    if (now - since < this.#limits.freezeLimit) return { reason: "" };
+    return { reason: `${this.#point} is frozen for ${seconds} s`, hold: 0, since };
+  }
+
+  #judgeRefusal(errors: number): Omit<Reading, "readings"> {
+    const refusal = REFUSALS[this.#answer?.errno ?? 0];
+    if (this.#mount === undefined && this.#expectsAll) return { reason: this.#unmounted() };
+    if (refusal === undefined || !this.#wasWritable || this.#mount === undefined || this.#mount.readOnlyByIntent) {
+      return { reason: "" };
+    }
+    const count = errors > this.#errorsAtStart ? `, errors_count ${this.#errorsAtStart} -> ${errors}` : "";
+    const reason = `${this.#point} refuses writes: ${refusal} at ${this.#answer?.step}${count}; mounted ${this.#mount.flags}`;
+    return { reason, hold: this.#limits.hold };
+  }
+
+  /** A new question at start, at each interval, at once when errors were counted, and each round while the last one was refused. */
+  #askWhenDue(now: number, errors: number): void {
+    if (this.#probe.askedAt !== undefined) return;
+    const suspicious = errors > this.#errorsAtProbe || REFUSALS[this.#answer?.errno ?? 0] !== undefined;
+    if (!suspicious && now - this.#lastAsked < this.#limits.probeInterval) return;
+    this.#lookUpMount();
+    if (this.#mount === undefined) {
+      // Unmounted: a probe would write to the file system below. A file system that is mounted here later starts afresh.
+      this.#answer = undefined;
+      this.#wasWritable = false;
+      return;
+    }
+    this.#lastAsked = now;
+    this.#errorsAtProbe = errors;
+    this.#probe.ask();
+  }
+
+  #lookUpMount(): void {
+    const mountinfo = this.#platform.readFile("/proc/self/mountinfo");
+    const mount = mountinfo === undefined ? undefined : findMount(mountinfo, this.#point);
+    if (mount !== undefined && mount.device !== this.#mount?.device) {
+      const target = this.#platform.readLink(`/sys/dev/block/${mount.device}`);
+      const device = target?.slice(target.lastIndexOf("/") + 1);
+      this.#errorsFile = device === undefined ? undefined : `/sys/fs/ext4/${device}/errors_count`;
+      this.#errorsAtStart = this.#countErrors();
+      this.#errorsAtProbe = this.#errorsAtStart;
+    }
+    this.#mount = mount;
+  }
+
+  #countErrors(): number {
+    const text = this.#errorsFile === undefined ? undefined : this.#platform.readFile(this.#errorsFile);
+    return text === undefined ? Number.NaN : numberAt(text, 0);
+  }
+
+  #unmounted(): string {
+    return `nothing is mounted at ${this.#point}`;
+  }
+
+  recordLastWords(words: string): void {
+    if (this.#limits.keepsLastWords) this.#probe.record(words);
+  }
+}
+
+/** The longest of `points` that `directory` lies under. */
+function ownerOf(directory: string, points: readonly string[]): string | undefined {
+  const owners = points.filter((point) => point === "/" || `${directory}/`.startsWith(`${point}/`));
+  return owners.sort((a, b) => b.length - a.length)[0];
+}
+
+export const disk: CheckKind = {
+  keys: [
+    {
+      name: "disk",
+      type: "paths",
+      fallback: ["/"],
+      help: "mount point of a file system that must take writes; one line each; none: no disk is watched",
+    },
+    {
+      name: "disk-probe-interval",
+      type: "number",
+      unit: "seconds",
+      min: 1,
+      max: 3600,
+      fallback: 30,
+      help: "time between two write probes while nothing looks wrong",
+    },
+    {
+      name: "disk-hold",
+      type: "number",
+      unit: "seconds",
+      min: 0,
+      max: 3600,
+      fallback: 30,
+      help: "writes must be refused for this long",
+    },
+    {
+      name: "hang-hold",
+      type: "number",
+      unit: "seconds",
+      min: 5,
+      max: 3600,
+      fallback: 120,
+      help: "a write must hang for this long (a SAN fails over in 60-120 s)",
+    },
+    {
+      name: "freeze-limit",
+      type: "number",
+      unit: "seconds",
+      min: 0,
+      max: 86400,
+      fallback: 900,
+      help: "a freeze (backup) is forgiven for this long",
+    },
+  ],
+  create(settings, platform, use) {
+    const seconds = (key: string) => settings.number(key) * 1000;
+    const limits = {
+      hold: seconds("disk-hold"),
+      probeInterval: seconds("disk-probe-interval"),
+      hangHold: seconds("hang-hold"),
+      freezeLimit: seconds("freeze-limit"),
+    };
+    const points = settings.paths("disk");
+    const keeper = ownerOf(settings.path("state-directory"), points);
+    return points.map((point) => new DiskCheck(point, { ...limits, keepsLastWords: point === keeper }, platform, use));
+  },
+};

@@ -1,0 +1,52 @@
+/** What the daemon asks of the system. `linux/` is the real one; the vectors bring one whose time and files are scripted. */
+
+export interface Platform {
+  /** Milliseconds of CLOCK_MONOTONIC: it never jumps, and it does not run while the guest is paused. */
+  now(): number;
+  /** A small file of /proc, /sys or /run as it is now; undefined where it cannot be read. Valid until the next call. */
+  readFile(path: string): Uint8Array | undefined;
+  /** Where a symbolic link points, undefined where there is none. */
+  readLink(path: string): string | undefined;
+  /** Forks the child that touches the file system at `directory` in our place. */
+  startProbe(directory: string): Probe;
+  /** One line to the log (standard error) and, when `urgent`, to the kernel's log too. Dropped rather than waited for. */
+  log(line: string, urgent?: boolean): void;
+  /** One message to the host; false where there is no channel or the host does not take it. */
+  send(line: string): boolean;
+}
+
+/** The watchdog device, opened and so ticking. */
+export interface Device {
+  readonly identity: string;
+  /** Whether the kernel forbids to stop it (`nowayout`). */
+  readonly unstoppable: boolean;
+  /** 0, or a negative errno. */
+  feed(): number;
+  /** Seconds in force afterwards, or a negative errno. */
+  setTimeout(seconds: number): number;
+  /** Magic close: stops the device, where the kernel lets it be stopped. */
+  disarm(): void;
+}
+
+/** What a probe child did: the step that failed and its errno, or errno 0. */
+export interface ProbeAnswer {
+  readonly step: ProbeStep;
+  readonly errno: number;
+}
+
+export const PROBE_STEPS = ["create", "write", "sync", "remove"] as const;
+export type ProbeStep = (typeof PROBE_STEPS)[number];
+
+/** One file system's probe child: at most one question is outstanding, and nobody waits for the answer. */
+export interface Probe {
+  /** Since when (ms) a question is outstanding, undefined when none is. */
+  readonly askedAt: number | undefined;
+  /** Asks for one create + write + fsync + remove. */
+  ask(): void;
+  /** The answer to the last question, once. */
+  take(): ProbeAnswer | undefined;
+  /** Asks it to write these last words to a file, if it still can; nobody waits. */
+  record(lastWords: string): void;
+  /** The kernel function in which the child sleeps (`/proc/PID/wchan`), empty when unknown. */
+  sleepingIn(): string;
+}

@@ -1,0 +1,104 @@
+/** The daemon's tools: `--help`, `--version`, `--check` and `--once`. */
+import type { Key } from "./config.ts";
+import { complain, createChecks, DEFAULT_FILE, EXIT, loadSettings, print } from "./configure.ts";
+import { LinuxPlatform } from "./linux/platform.ts";
+import * as system from "./linux/system.ts";
+import { keys } from "./settings.ts";
+import { VERSION } from "./version.ts";
+
+/** A probe that has not answered by then (ms) is reported as hanging. */
+const ONCE_PATIENCE = 5500;
+
+main();
+
+function main(): never {
+  let file = DEFAULT_FILE;
+  let tool: string | undefined;
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] as string;
+    if (arg === "--config") {
+      const next = args[++i];
+      if (next === undefined) return usage("--config needs a file");
+      file = next;
+    } else if (tool === undefined && ["--help", "--version", "--check", "--once"].includes(arg)) tool = arg;
+    else return usage(`unknown or second option '${arg}'`);
+  }
+  switch (tool) {
+    case "--help":
+      return help();
+    case "--version":
+      print(`bernard-guest ${VERSION}`);
+      return system.exit(EXIT.well);
+    case "--check":
+      loadSettings(file);
+      print(`${file}: valid`);
+      return system.exit(EXIT.well);
+    default:
+      return once(file);
+  }
+}
+
+function usage(problem: string): never {
+  complain(`${problem}; see bernard-guest --help`);
+  return system.exit(EXIT.usage);
+}
+
+/** Runs every check once, as far as one look can tell, and prints what each saw. The device is not opened, nothing is fed. */
+function once(file: string): never {
+  const settings = loadSettings(file);
+  const platform = new LinuxPlatform({ channel: undefined, stateDirectory: "none" });
+  const checks = createChecks(settings, platform, "once");
+  for (const check of checks) check.read(now());
+  platform.settle(now() + ONCE_PATIENCE);
+  let findings = 0;
+  const rows = checks.map((check) => {
+    const { reason, readings } = check.read(now());
+    if (reason !== "") findings += 1;
+    const numbers = Object.entries(readings).map(([name, value]) => `${name}=${value}`);
+    return [
+      check.name,
+      reason === "" ? "healthy" : "failing",
+      reason === "" ? numbers.join(" ") : `${reason} (${numbers.join(" ")})`,
+    ];
+  });
+  const wide = (column: number) => Math.max(...rows.map((row) => (row[column] as string).length));
+  for (const [name, verdict, said] of rows as [string, string, string][]) {
+    print(`${name.padEnd(wide(0))}  ${verdict.padEnd(wide(1))}  ${said}`);
+  }
+  return system.exit(findings === 0 ? EXIT.well : EXIT.finding);
+}
+
+function help(): never {
+  print(`Usage: bernard-guest [--config FILE] [--check | --once | --help | --version]
+
+Feeds this guest's watchdog device only while the guest is healthy. When a check
+has failed for its hold time, feeding ends and the device fires within seconds.
+
+  --config FILE  configuration; default ${DEFAULT_FILE}
+  --check        validate the configuration and exit
+  --once         run every check once, print a table, feed nothing
+  --help         this text
+  --version      the version
+
+The file has lines 'key = value'; '#' starts a comment line. Keys:
+`);
+  for (const key of keys) print(`  ${key.name} = ${describe(key)}\n      ${key.help}`);
+  print(`
+SIGTERM and SIGINT stop the daemon and the device; any other end lets it fire.
+Exit codes: 0 well, 1 a check is failing (--once), 2 usage or configuration,
+3 the device is missing, busy or refuses, 70 a defect.`);
+  return system.exit(EXIT.well);
+}
+
+function describe(key: Key): string {
+  switch (key.type) {
+    case "number":
+      return `${key.fallback}  (${key.min} to ${key.max}, ${key.unit})`;
+    case "switch":
+      return `${key.fallback ? "yes" : "no"}  (yes or no)`;
+    case "path":
+      return `${key.fallback}  (absolute path, or none)`;
+    default:
+      return `${key.fallback.join(" ")}  (absolute path, or none; may be repeated)`;
+  }
+}

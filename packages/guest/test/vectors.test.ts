@@ -1,0 +1,29 @@
+/** The daemon's vectors in Node, where a failure shows its difference, and in the daemon's own engine, where they count. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { suite, test } from "node:test";
+import { promisify } from "node:util";
+import { ARCHES, buildGuest } from "@bernard/guest/build";
+import { suites } from "../vectors/index.ts";
+import { comparable } from "../vectors/vector.ts";
+
+const total = suites.reduce((count, { cases }) => count + cases.length, 0);
+
+for (const { name, cases } of suites) {
+  suite(name, () => {
+    for (const vector of cases) {
+      test(vector.name, () => {
+        const actual = vector.actual();
+        if (comparable(actual) !== comparable(vector.expected)) assert.deepEqual(actual, vector.expected);
+      });
+    }
+  });
+}
+
+for (const arch of ARCHES) {
+  test(`all ${total} vectors pass in the ${arch} binary`, async () => {
+    const { tests } = await buildGuest(arch, () => {});
+    const { stdout } = await promisify(execFile)(tests);
+    assert.equal(stdout, `${total} passed, 0 failed\n`);
+  });
+}

@@ -1,0 +1,71 @@
+/** The kernel's text files, as kernels print them and as they do not. */
+import { decode, encode, numberBehind } from "../src/bytes.ts";
+import { findMount } from "../src/mountinfo.ts";
+import { suite } from "./vector.ts";
+
+const meminfo =
+  "MemTotal:         201234 kB\nMemFree:            4120 kB\nMemAvailable:       5120 kB\nSwapTotal:             0 kB\n";
+const pressure =
+  "some avg10=61.20 avg60=33.00 avg300=9.70 total=91233211\nfull avg10=48.13 avg60=20.02 avg300=5.11 total=41233211\n";
+
+export const numbers = suite(
+  "numberBehind",
+  ([text, key]: [text: string, key: string]) => numberBehind(encode(text), encode(key)),
+  [
+    ["meminfo, first line", [meminfo, "MemTotal:"], 201234],
+    ["meminfo, in the middle", [meminfo, "MemAvailable:"], 5120],
+    ["zero is a number", [meminfo, "SwapTotal:"], 0],
+    ["absent key", [meminfo, "HugePages:"], Number.NaN],
+    ["fraction", [pressure, "full avg10="], 48.13],
+    ["the first of two equal beginnings", [pressure, "avg10="], 61.2],
+    ["empty file", ["", "MemTotal:"], Number.NaN],
+    ["cut off before the number", ["MemTotal:   ", "MemTotal:"], Number.NaN],
+    ["cut off in the key", ["MemTot", "MemTotal:"], Number.NaN],
+    ["a word instead of a number", ["MemTotal: lots", "MemTotal:"], Number.NaN],
+    ["a second dot ends it", ["x=1.25.5", "x="], 1.25],
+    ["a lone dot is none", ["x=.5", "x="], Number.NaN],
+    ["key of which a prefix repeats", ["aab", "ab"], Number.NaN],
+    ["key found after a false start", ["aaab7", "ab"], 7],
+  ],
+);
+
+export const text = suite("decode(encode)", (input: string) => decode(encode(input)), [
+  ["ASCII", "/data", "/data"],
+  ["umlaut, euro, emoji", "/dätä/€/🐶", "/dätä/€/🐶"],
+]);
+
+export const brokenText = suite("decode", (bytes: number[]) => decode(new Uint8Array(bytes)), [
+  ["stray continuation", [0x41, 0x80, 0x42], "A\ufffdB"],
+  ["cut off sequence", [0xe2, 0x82], "\ufffd"],
+  ["overlong lead", [0xc0, 0xaf], "\ufffd\ufffd"],
+  ["lead without continuation", [0xe2, 0x41], "\ufffdA"],
+  ["beyond Unicode", [0xf7, 0xbf, 0xbf, 0xbf], "\ufffd"],
+]);
+
+const mountinfo = [
+  "21 1 0:2 / / rw - rootfs rootfs rw",
+  "25 21 254:0 / /data rw,relatime shared:1 - ext4 /dev/mapper/data rw,errors=remount-ro",
+  "26 21 254:1 / /with\\040space ro,nosuid - xfs /dev/vdb rw",
+  "27 21 0:30 / /btr rw,relatime shared:2 master:3 - btrfs /dev/vdc ro,space_cache",
+  "28 21 254:2 / /stacked rw - ext4 /dev/vdd rw",
+  "29 28 254:3 / /stacked ro - ext4 /dev/vde rw",
+  "garbage",
+  "",
+].join("\n");
+
+export const mounts = suite("findMount", (point: string) => findMount(encode(mountinfo), point) ?? "none", [
+  ["root", "/", { device: "0:2", type: "rootfs", readOnlyByIntent: false, flags: "rw" }],
+  [
+    "optional fields skipped",
+    "/data",
+    { device: "254:0", type: "ext4", readOnlyByIntent: false, flags: "rw,errors=remount-ro" },
+  ],
+  ["escaped space", "/with space", { device: "254:1", type: "xfs", readOnlyByIntent: true, flags: "rw" }],
+  [
+    "forced read-only is not intent",
+    "/btr",
+    { device: "0:30", type: "btrfs", readOnlyByIntent: false, flags: "ro,space_cache" },
+  ],
+  ["the topmost of two", "/stacked", { device: "254:3", type: "ext4", readOnlyByIntent: true, flags: "rw" }],
+  ["not a mount", "/elsewhere", "none"],
+]);

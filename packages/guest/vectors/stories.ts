@@ -1,0 +1,289 @@
+/** The daemon's judgement, told as stories: what happens in the guest, and what the daemon says and does. */
+import { checkKinds } from "../src/checks/index.ts";
+import { parseConfig, type Settings } from "../src/config.ts";
+import { Daemon } from "../src/daemon.ts";
+import { keys } from "../src/settings.ts";
+import { type Change, OK, ScriptedPlatform, scriptedDevice } from "./scripted.ts";
+import { suite } from "./vector.ts";
+
+interface Story {
+  readonly config?: string;
+  readonly changes: readonly Change[];
+  /** Seconds after which the story ends, by a clean stop. */
+  readonly until: number;
+  /** The device's shortest timeout. */
+  readonly shortest?: number;
+}
+
+const meminfo = (available: number, swap = "SwapTotal: 0 kB\nSwapFree: 0 kB\n") =>
+  `MemTotal: 100000 kB\nMemAvailable: ${available} kB\n${swap}`;
+const pressure = (full: number) => `some avg10=90.00 avg60=0\nfull avg10=${full} avg60=0.00\n`;
+const mountinfo = (own: string, flags = "rw,errors=remount-ro") =>
+  `25 21 254:0 / /data ${own},relatime - ext4 /dev/vda ${flags}\n`;
+const ERRORS = "/sys/fs/ext4/vda/errors_count";
+const MOUNTS = "/proc/self/mountinfo";
+const MEM = "/proc/meminfo";
+const PSI = "/proc/pressure/memory";
+
+const healthy = {
+  [MEM]: meminfo(50000),
+  [PSI]: pressure(0),
+  [MOUNTS]: mountinfo("rw"),
+  "/sys/dev/block/254:0": "../../devices/virtio0/block/vda",
+  [ERRORS]: "7\n", // left over from an earlier life: the count survives a reset
+};
+
+const CONFIG =
+  "disk = /data\ndisk-hold = 5\nmemory-hold = 5\nhang-hold = 20\nfreeze-limit = 60\nstate-directory = /data/state\n";
+
+/** Runs a story and tells the last line of each kind that matters: beats only where a verdict changed. */
+function tell(story: Story): unknown {
+  const platform = new ScriptedPlatform(healthy);
+  const settings = parseConfig(CONFIG + (story.config ?? ""), "story", keys) as Settings;
+  for (const change of story.changes) if (change.at === 0) platform.change(change);
+  const device = scriptedDevice(platform, story.shortest);
+  const checks = checkKinds.flatMap((kind) => kind.create(settings, platform, "watch"));
+  const daemon = new Daemon({ platform, checks, device, timeout: 10, boot: "story" });
+  daemon.start();
+  for (let second = 0; second <= story.until; second++) {
+    platform.advance(second);
+    for (const change of story.changes) if (change.at === second) platform.change(change);
+    daemon.round();
+    platform.runProbes();
+  }
+  daemon.stop();
+  return { heard: withoutRepeats(platform.heard), feeds: device.feeds };
+}
+
+/** Drops a beat that says what the one before it said. */
+function withoutRepeats(heard: readonly string[]): string[] {
+  let before = "";
+  return heard.flatMap((line) => {
+    const [time, what] = line.split(": beat ") as [string, string | undefined];
+    if (what === undefined) return [line];
+    const verdicts = what.slice(what.indexOf(": ") + 2);
+    if (verdicts === before) return [];
+    before = verdicts;
+    return [`${time}: ${verdicts}`];
+  });
+}
+
+const well = "0: memory healthy, disk:/data healthy";
+
+const memoryReason = "2 % of memory available (limit 3 %), stalled 60 % of the time (limit 40 %)";
+const refusal = (count: string) => `/data refuses writes: EROFS at create${count}; mounted rw,errors=remount-ro`;
+
+export const stories = suite("daemon", tell, [
+  [
+    "a healthy guest is fed each round and left in peace",
+    { changes: [], until: 30 },
+    { heard: ["0: hello", well, "30: disarmed", "30: bye"], feeds: 31 },
+  ],
+  [
+    "memory low and stalling for its hold time ends the feeding",
+    { changes: [{ at: 3, files: { [MEM]: meminfo(2000), [PSI]: pressure(60) } }], until: 12 },
+    {
+      heard: [
+        "0: hello",
+        well,
+        "3: memory failing, disk:/data healthy",
+        `8: last words: memory: ${memoryReason}`,
+        `8: to disk: 8 s after boot: memory failed: ${memoryReason}`,
+        "8: timeout 1 s asked",
+        "8: memory failed, disk:/data healthy",
+        "12: bye",
+      ],
+      feeds: 8,
+    },
+  ],
+  [
+    "memory low without a stall is no trouble, nor is a stall with memory left",
+    {
+      changes: [
+        { at: 2, files: { [MEM]: meminfo(1000), [PSI]: pressure(39) } },
+        { at: 15, files: { [MEM]: meminfo(50000), [PSI]: pressure(99) } },
+      ],
+      until: 30,
+    },
+    { heard: ["0: hello", well, "30: disarmed", "30: bye"], feeds: 31 },
+  ],
+  [
+    "a reading that wavers around the limit keeps its hold time; a real recovery does not",
+    {
+      changes: [
+        { at: 2, files: { [MEM]: meminfo(2000), [PSI]: pressure(60) } },
+        { at: 4, files: { [MEM]: meminfo(3500), [PSI]: pressure(25) } },
+        { at: 6, files: { [MEM]: meminfo(5000), [PSI]: pressure(25) } },
+        { at: 9, files: { [MEM]: meminfo(2000), [PSI]: pressure(60) } },
+      ],
+      until: 13,
+    },
+    {
+      heard: [
+        "0: hello",
+        well,
+        "2: memory failing, disk:/data healthy",
+        "6: memory healthy, disk:/data healthy",
+        "9: memory failing, disk:/data healthy",
+        "13: disarmed",
+        "13: bye",
+      ],
+      feeds: 14,
+    },
+  ],
+  [
+    "without PSI, memory low fails only with swap used up",
+    {
+      changes: [
+        { at: 0, files: { [PSI]: undefined, [MEM]: meminfo(2000, "SwapTotal: 1000 kB\nSwapFree: 500 kB\n") } },
+        { at: 5, files: { [MEM]: meminfo(2000, "SwapTotal: 1000 kB\nSwapFree: 10 kB\n") } },
+      ],
+      until: 7,
+    },
+    {
+      heard: ["0: hello", well, "5: memory failing, disk:/data healthy", "7: disarmed", "7: bye"],
+      feeds: 8,
+    },
+  ],
+  [
+    "an unreadable meminfo is no verdict",
+    { changes: [{ at: 1, files: { [MEM]: undefined } }], until: 9 },
+    { heard: ["0: hello", well, "9: disarmed", "9: bye"], feeds: 10 },
+  ],
+  [
+    "ext4 in error state: the count rises, the probe is asked at once and refused, though the mount says rw",
+    { changes: [{ at: 4, files: { [ERRORS]: "9\n" }, probe: { step: "create", errno: 30 } }], until: 20 },
+    {
+      heard: [
+        "0: hello",
+        well,
+        "5: memory healthy, disk:/data failing",
+        `10: last words: disk:/data: ${refusal(", errors_count 7 -> 9")}`,
+        `10: to disk: 10 s after boot: disk:/data failed: ${refusal(", errors_count 7 -> 9")}`,
+        "10: timeout 1 s asked",
+        "10: memory healthy, disk:/data failed",
+        "20: bye",
+      ],
+      feeds: 10,
+    },
+  ],
+  [
+    "a device that takes no timeout of 1 s gets the next",
+    { changes: [{ at: 4, files: { [ERRORS]: "9\n" }, probe: { step: "sync", errno: 5 } }], until: 10, shortest: 2 },
+    {
+      heard: [
+        "0: hello",
+        well,
+        "5: memory healthy, disk:/data failing",
+        "10: last words: disk:/data: /data refuses writes: EIO at sync, errors_count 7 -> 9; mounted rw,errors=remount-ro",
+        "10: to disk: 10 s after boot: disk:/data failed: /data refuses writes: EIO at sync, errors_count 7 -> 9; mounted rw,errors=remount-ro",
+        "10: timeout 1 s asked",
+        "10: timeout 2 s asked",
+        "10: memory healthy, disk:/data failed",
+        "10: bye",
+      ],
+      feeds: 10,
+    },
+  ],
+  [
+    "without any sign a refusal is found at the next probe",
+    { changes: [{ at: 4, probe: { step: "create", errno: 30 } }], until: 33 },
+    {
+      heard: ["0: hello", well, "31: memory healthy, disk:/data failing", "33: disarmed", "33: bye"],
+      feeds: 34,
+    },
+  ],
+  [
+    "errors that leave the disk writable (errors=continue) are no failure",
+    { changes: [{ at: 4, files: { [ERRORS]: "12\n" } }], until: 40 },
+    { heard: ["0: hello", well, "40: disarmed", "40: bye"], feeds: 41 },
+  ],
+  [
+    "a count left over from before start, and a disk that never took a write, are intent",
+    { changes: [{ at: 0, probe: { step: "create", errno: 30 } }], until: 40 },
+    { heard: ["0: hello", well, "40: disarmed", "40: bye"], feeds: 41 },
+  ],
+  [
+    "an administrator's remount is intent",
+    {
+      changes: [{ at: 4, files: { [MOUNTS]: mountinfo("ro", "ro") }, probe: { step: "create", errno: 30 } }],
+      until: 60,
+    },
+    { heard: ["0: hello", well, "60: disarmed", "60: bye"], feeds: 61 },
+  ],
+  [
+    "a full disk is not cured by a reset",
+    { changes: [{ at: 4, files: { [ERRORS]: "8\n" }, probe: { step: "write", errno: 28 } }], until: 60 },
+    { heard: ["0: hello", well, "60: disarmed", "60: bye"], feeds: 61 },
+  ],
+  [
+    "an unmounted disk is not watched, and mounted again it starts afresh",
+    {
+      changes: [
+        { at: 4, files: { [MOUNTS]: "" }, probe: { step: "create", errno: 30 } },
+        { at: 70, files: { [MOUNTS]: mountinfo("ro", "ro") } },
+      ],
+      until: 140,
+    },
+    { heard: ["0: hello", well, "140: disarmed", "140: bye"], feeds: 141 },
+  ],
+  [
+    "a write that hangs fails after its own hold time",
+    { changes: [{ at: 4, files: { [ERRORS]: "8\n" }, probe: "hang", asleep: "jbd2_log_wait_commit" }], until: 26 },
+    {
+      heard: [
+        "0: hello",
+        well,
+        "9: memory healthy, disk:/data failing",
+        "24: last words: disk:/data: a write to /data hangs for 20 s in jbd2_log_wait_commit",
+        "24: to disk: 24 s after boot: disk:/data failed: a write to /data hangs for 20 s in jbd2_log_wait_commit",
+        "24: timeout 1 s asked",
+        "24: memory healthy, disk:/data failed",
+        "26: bye",
+      ],
+      feeds: 24,
+    },
+  ],
+  [
+    "a write that hangs for a while, as in a SAN failover, is survived",
+    {
+      changes: [
+        { at: 4, files: { [ERRORS]: "8\n" }, probe: "hang", asleep: "jbd2_log_wait_commit" },
+        { at: 20, probe: OK },
+      ],
+      until: 40,
+    },
+    {
+      heard: [
+        "0: hello",
+        well,
+        "9: memory healthy, disk:/data failing",
+        "21: memory healthy, disk:/data healthy",
+        "40: disarmed",
+        "40: bye",
+      ],
+      feeds: 41,
+    },
+  ],
+  [
+    "a backup's freeze is forgiven, up to its limit",
+    { changes: [{ at: 20, probe: "hang", asleep: "percpu_rwsem_wait" }], until: 95 },
+    {
+      heard: [
+        "0: hello",
+        well,
+        "90: last words: disk:/data: /data is frozen for 60 s",
+        "90: to disk: 90 s after boot: disk:/data failed: /data is frozen for 60 s",
+        "90: timeout 1 s asked",
+        "90: memory healthy, disk:/data failed",
+        "95: bye",
+      ],
+      feeds: 90,
+    },
+  ],
+  [
+    "qemu-ga's mark tells a freeze too, where the kernel does not say where a process sleeps",
+    { changes: [{ at: 20, probe: "hang", files: { "/run/qga.state.isfrozen": "" } }], until: 80 },
+    { heard: ["0: hello", well, "80: disarmed", "80: bye"], feeds: 81 },
+  ],
+]);
