@@ -1,0 +1,15 @@
+/** The test guest: built, booted, brought into trouble; for the demo and the end-to-end tests. */
+
+export type { Result } from "./control-port.ts";
+export { exhaustMemory, failDisk, freeze, hang, load } from "./faults.ts";
+export { buildImage, type Image } from "./image.ts";
+export { hostPackages } from "./packages.ts";
+export {
+  type Awaiting,
+  type Boot,
+  bootTestGuest,
+  type KeptGuest,
+  type Received,
+  TestGuest,
+  type TestGuestOptions,
+} from "./test-guest.ts";

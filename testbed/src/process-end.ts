@@ -1,0 +1,31 @@
+/** Undoes what must not outlive this process, however it ends short of SIGKILL. */
+
+const undone = new Set<() => void>();
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Calls `undo` when the process ends; the returned function takes that back. */
+export function atProcessEnd(undo: () => void): () => void {
+  if (undone.size === 0) {
+    process.on("exit", undoAll);
+    for (const signal of signals) process.on(signal, onSignal);
+  }
+  undone.add(undo);
+  return () => {
+    undone.delete(undo);
+    if (undone.size > 0) return;
+    process.off("exit", undoAll);
+    for (const signal of signals) process.off(signal, onSignal);
+  };
+}
+
+function undoAll(): void {
+  for (const undo of [...undone]) undo();
+}
+
+/** A listener takes the signal's own effect away; where nobody else listens we put it back. */
+function onSignal(signal: NodeJS.Signals): void {
+  undoAll();
+  if (process.listenerCount(signal) > 1) return;
+  process.off(signal, onSignal);
+  process.kill(process.pid, signal);
+}

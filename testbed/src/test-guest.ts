@@ -1,0 +1,260 @@
+/** Boots the test guest, and lets a test or the demo act in it and see what becomes of it. */
+
+import { rmSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Accelerator, type QemuGuest, type QmpEvent, startGuest } from "@bernard/hypervisor/qemu";
+import { CHANNEL_NAME, ChannelReader, type Dropped, type GuestMessage } from "@bernard/protocol";
+import { run } from "@bernard/tools";
+import { ControlPort, type Result } from "./control-port.ts";
+import type { Image } from "./image.ts";
+import { atProcessEnd } from "./process-end.ts";
+import { Timeline } from "./timeline.ts";
+
+/** Name of the virtio-serial port that guest/control.c serves. */
+const CONTROL_NAME = "org.bernard.testbed.0";
+
+/** Milliseconds from QEMU's start to the guest's first word; an emulated boot takes 3 to 5 s on an idle machine. */
+const BOOT_MS = 60_000;
+
+/** Enough for the kernel, the initramfs and 100 MiB besides. */
+const MEMORY_MIB = 192;
+
+export interface TestGuestOptions {
+  readonly image: Image;
+  /** For messages and the process list; default `guest`. */
+  readonly name?: string;
+  /** The watchdog device, with action `reset`; none when left out. */
+  readonly watchdog?: "i6300esb" | "ib700";
+  /** What feeds it: bernard-guest, or Debian's watchdog. */
+  readonly feeder: "bernard" | "watchdog" | "none";
+  /** The feeder's configuration file. */
+  readonly conf?: string;
+  readonly memoryMib?: number;
+  readonly cpus?: number;
+  /** Gives the guest a shell on its second serial port and lets it outlive this process, see {@link TestGuest.keep}. */
+  readonly keepRunning?: boolean;
+}
+
+/** A message of the guest's daemon; `atMs` is the host's monotonic clock (`performance.now()`), as everywhere here. */
+export interface Received<M extends GuestMessage = GuestMessage> {
+  readonly atMs: number;
+  readonly message: M;
+}
+
+export interface Boot {
+  readonly atMs: number;
+  /** The guest's own uptime at that moment. */
+  readonly uptimeS: number;
+}
+
+export interface KeptGuest {
+  /** Process id of its QEMU: ending it ends the guest. */
+  readonly pid: number;
+  /** The folder to remove afterwards. */
+  readonly dir: string;
+  /** UNIX socket of the guest's shell. */
+  readonly shell: string;
+  /** The file that gets the guest's console. */
+  readonly console: string;
+}
+
+export interface Awaiting {
+  readonly deadlineMs: number;
+  /** Takes what has come at this time or later too; default: only what comes after the call. */
+  readonly sinceMs?: number;
+}
+
+/** Boots a guest over a private copy of the data disk and resolves when it takes commands, its feeder started just before. */
+export async function bootTestGuest(options: TestGuestOptions): Promise<TestGuest> {
+  // mkdtemp makes it ours alone (0700). Not in the repository: a UNIX socket's path may have 107 bytes.
+  const dir = await mkdtemp(join(tmpdir(), "bernard-"));
+  let forget = atProcessEnd(() => rmSync(dir, { recursive: true, force: true }));
+  let guest: TestGuest | undefined;
+  try {
+    const disk = join(dir, "data.qcow2");
+    const base = ["-b", options.image.dataDisk, "-F", "qcow2"];
+    await run("qemu-img", ["create", "-q", "-f", "qcow2", ...base, disk]);
+    const qemu = await startGuest({
+      name: options.name ?? "guest",
+      dir,
+      kernel: options.image.kernel,
+      initrd: options.image.initrd,
+      append: commandLine(options),
+      memoryMib: options.memoryMib ?? MEMORY_MIB,
+      cpus: options.cpus ?? 1,
+      disks: [{ file: disk, format: "qcow2" }],
+      channels: [CHANNEL_NAME, CONTROL_NAME],
+      ...(options.watchdog === undefined ? {} : { watchdog: { model: options.watchdog, action: "reset" } }),
+      extraSerialSocket: options.keepRunning ?? false,
+      keepRunning: options.keepRunning ?? false,
+    });
+    forget();
+    forget = atProcessEnd(() => {
+      process.kill(qemu.pid, "SIGKILL");
+      rmSync(dir, { recursive: true, force: true });
+    });
+    guest = new TestGuest(qemu, dir, forget);
+    await guest.nextBoot({ deadlineMs: BOOT_MS, sinceMs: 0 });
+    return guest;
+  } catch (error) {
+    await guest?.stop();
+    await rm(dir, { recursive: true, force: true });
+    forget();
+    throw error;
+  }
+}
+
+function commandLine(options: TestGuestOptions): string {
+  return [
+    "console=ttyS0",
+    "quiet", // errors only: a kernel that waits for its console is slow
+    "mitigations=off cryptomgr.notests", // nothing to protect, and a second less to boot
+    // Without tracefs, whose 9 MiB of unreclaimable inodes the kernel would count as available memory.
+    "initcall_blacklist=tracer_init_tracefs",
+    `testbed.feeder=${options.feeder}`,
+    options.watchdog === undefined ? "" : `testbed.watchdog=${options.watchdog}`,
+    options.conf === undefined ? "" : `testbed.conf=${Buffer.from(options.conf).toString("base64")}`,
+    options.keepRunning ? "testbed.shell=1" : "",
+    (options as any).extra ?? "",
+  ].join(" ");
+}
+
+export class TestGuest {
+  readonly #qemu: QemuGuest;
+  readonly #dir: string;
+  readonly #forget: () => void;
+  readonly #control: ControlPort;
+  readonly #reader = new ChannelReader();
+  readonly #messages = new Timeline<Received>();
+  readonly #events = new Timeline<QmpEvent>();
+  readonly #boots = new Timeline<Boot>();
+  #over: string | undefined;
+
+  /** For {@link bootTestGuest} only. */
+  constructor(qemu: QemuGuest, dir: string, forget: () => void) {
+    this.#qemu = qemu;
+    this.#dir = dir;
+    this.#forget = forget;
+    this.#control = new ControlPort(qemu.channel(CONTROL_NAME), (uptimeS) =>
+      this.#boots.add({ atMs: performance.now(), uptimeS }),
+    );
+    qemu.channel(CHANNEL_NAME).on("data", (chunk: Buffer) => {
+      const atMs = performance.now();
+      for (const message of this.#reader.push(chunk, atMs)) this.#messages.add({ atMs, message });
+    });
+    qemu.onEvent((event) => {
+      this.#events.add(event);
+      if (event.name === "RESET") this.#control.abandon("the guest was reset");
+    });
+    qemu.exited.then(({ code, signal }) => {
+      this.#over = `QEMU has ended (${signal ?? `exit code ${code}`})`;
+      this.#control.abandon(this.#over);
+      for (const timeline of [this.#messages, this.#events, this.#boots]) timeline.end();
+    });
+  }
+
+  get accelerator(): Accelerator {
+    return this.#qemu.accelerator;
+  }
+
+  /** All that the guest's daemon has said so far. */
+  get messages(): readonly Received[] {
+    return this.#messages.items;
+  }
+
+  /** All events of QEMU so far. */
+  get events(): readonly QmpEvent[] {
+    return this.#events.items;
+  }
+
+  /** Each time that the guest had booted, the first included. */
+  get boots(): readonly Boot[] {
+    return this.#boots.items;
+  }
+
+  /** Lines on the channel that were dropped, by reason. */
+  get dropped(): Dropped {
+    return this.#reader.dropped;
+  }
+
+  /** Runs a shell script in the guest, as root; any exit code is a result. Scripts may run side by side. */
+  async run(script: string, { deadlineMs }: { readonly deadlineMs: number } = { deadlineMs: 20_000 }): Promise<Result> {
+    try {
+      return await this.#control.run(script, deadlineMs);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw await this.#failure(`${why} to the script: ${script.trim()}`);
+    }
+  }
+
+  /** The next message that passes `test`. */
+  async nextMessage<M extends GuestMessage>(
+    test: ((message: GuestMessage) => message is M) | ((message: GuestMessage) => boolean),
+    awaiting: Awaiting,
+  ): Promise<Received<M>> {
+    const received = await this.#next(this.#messages, ({ message }) => test(message), "such message", awaiting);
+    return received as Received<M>; // TypeScript has no way to say that a passed test narrows it
+  }
+
+  /** The next event of QEMU with this name (`WATCHDOG`, `RESET`...). */
+  nextEvent(name: string, awaiting: Awaiting): Promise<QmpEvent> {
+    return this.#next(this.#events, (event) => event.name === name, `${name} event`, awaiting);
+  }
+
+  /** The next time that the guest has booted and takes commands. */
+  nextBoot(awaiting: Awaiting): Promise<Boot> {
+    return this.#next(this.#boots, () => true, "sign of a boot", awaiting);
+  }
+
+  /** The last lines of the guest's console: untrusted text. */
+  consoleTail(lines = 15): Promise<string[]> {
+    return this.#qemu.consoleTail(lines);
+  }
+
+  /** Ends the guest and removes all that was made for it. */
+  async stop(): Promise<void> {
+    await this.#qemu.stop();
+    await rm(this.#dir, { recursive: true, force: true });
+    this.#forget();
+  }
+
+  /** Leaves a guest that was booted with `keepRunning` to whoever wants to look at it. */
+  keep(): KeptGuest {
+    this.#qemu.release();
+    this.#forget();
+    const { pid, consolePath } = this.#qemu;
+    return { pid, dir: this.#dir, shell: join(this.#dir, "shell.sock"), console: consolePath };
+  }
+
+  async #next<T extends { readonly atMs: number }>(
+    timeline: Timeline<T>,
+    test: (item: T) => boolean,
+    what: string,
+    { deadlineMs, sinceMs = performance.now() }: Awaiting,
+  ): Promise<T> {
+    const item = await timeline.next(test, deadlineMs, sinceMs);
+    if (item === undefined) throw await this.#failure(this.#over ?? `no ${what} within ${deadlineMs / 1000} s`);
+    return item;
+  }
+
+  /** An error that tells what was seen of the guest last. */
+  async #failure(what: string): Promise<Error> {
+    const now = performance.now();
+    const ago = (atMs: number) => `${((now - atMs) / 1000).toFixed(1)} s ago`;
+    const message = this.#messages.items.at(-1);
+    const event = this.#events.items.at(-1);
+    const boot = this.#boots.items.at(-1);
+    return new Error(
+      [
+        `${this.#qemu.name}: ${what}`,
+        boot ? `booted ${ago(boot.atMs)}` : "has not booted",
+        event ? `last event ${event.name} ${ago(event.atMs)}` : "no event",
+        message ? `last message ${ago(message.atMs)}: ${JSON.stringify(message.message)}` : "no message",
+        "the console's last lines:",
+        ...(await this.consoleTail()).map((line) => `  ${line}`),
+      ].join("\n"),
+    );
+  }
+}
