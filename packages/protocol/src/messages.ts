@@ -12,8 +12,11 @@ export const CHANNEL_NAME = "org.bernard.guest.0";
 /** Longest line in bytes, its newline included; what is longer is dropped whole. */
 export const MAX_LINE_BYTES = 16_384;
 
-/** Longest name, in UTF-16 code units: of a check, a reading, a device, a version, a boot id. A longer one spoils its message. */
-export const MAX_NAME_LENGTH = 128;
+/**
+ * Longest name, in UTF-16 code units: of a check (which may hold a path), a reading, a device, a version, a boot id. The host
+ * drops a message that has a longer one.
+ */
+export const MAX_NAME_LENGTH = 2048;
 
 /** Longest reason, in UTF-16 code units; the host cuts what is longer. */
 export const MAX_REASON_LENGTH = 512;
