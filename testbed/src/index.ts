@@ -4,6 +4,7 @@ export type { Result } from "./control-port.ts";
 export { exhaustMemory, failDisk, freeze, hang, load } from "./faults.ts";
 export { buildImage, type Image } from "./image.ts";
 export { hostPackages } from "./packages.ts";
+export { type Rescue, type Step, watchRescue } from "./rescue.ts";
 export {
   type Awaiting,
   type Boot,

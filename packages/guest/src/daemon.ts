@@ -98,7 +98,8 @@ export class Daemon {
 
   #beat(now: number): void {
     this.#beats += 1;
-    this.#nextBeat = now + BEAT_INTERVAL_S * 1000;
+    // The second follows the first at once: by then the probes have answered, and the host knows what is writable.
+    this.#nextBeat = this.#beats === 1 ? now : now + BEAT_INTERVAL_S * 1000;
     const feeds = this.#device === undefined ? 0 : this.#feeds;
     this.#say({ type: "beat", v: PROTOCOL_VERSION, at: this.#at(), seq: this.#beats, feeds, checks: this.#reports() });
   }

@@ -43,6 +43,8 @@ export interface DiskLimits {
   readonly keepsLastWords: boolean;
 }
 
+type Judgement = Omit<Reading, "readings"> & { readonly frozen?: boolean };
+
 export class DiskCheck implements Check {
   readonly name: string;
   readonly #point: string;
@@ -78,15 +80,19 @@ export class DiskCheck implements Check {
     if (this.#answer?.errno === 0) this.#wasWritable = true;
     this.#askWhenDue(now, errors);
     const risen = errors - this.#errorsAtStart;
+    const waiting = this.#probe.askedAt === undefined ? 0 : Math.round((now - this.#probe.askedAt) / 1000);
+    const { reason, frozen, ...held } = this.#judgeHang(now) ?? this.#judgeRefusal(errors);
     const readings = {
       writable: this.#answer === undefined ? -1 : Number(this.#answer.errno === 0),
+      waiting_s: waiting,
+      frozen: Number(frozen ?? false),
       ...(Number.isNaN(risen) ? {} : { errors_risen: risen }),
     };
-    return { ...(this.#judgeHang(now) ?? this.#judgeRefusal(errors)), readings };
+    return { reason, readings, ...held };
   }
 
   /** A question out for too long: hung, or frozen, which is forgiven up to a limit. */
-  #judgeHang(now: number): Omit<Reading, "readings"> | undefined {
+  #judgeHang(now: number): Judgement | undefined {
     const since = this.#probe.askedAt;
     if (since === undefined || now - since < PATIENCE) return undefined;
     const asleep = this.#probe.sleepingIn();
@@ -96,11 +102,11 @@ export class DiskCheck implements Check {
       const where = asleep === "" ? "" : ` in ${asleep}`;
       return { reason: `a write to ${this.#point} hangs for ${seconds} s${where}`, hold: this.#limits.hangHold, since };
     }
-    if (now - since < this.#limits.freezeLimit) return { reason: "" };
-    return { reason: `${this.#point} is frozen for ${seconds} s`, hold: 0, since };
+    if (now - since < this.#limits.freezeLimit) return { reason: "", frozen };
+    return { reason: `${this.#point} is frozen for ${seconds} s`, frozen, hold: 0, since };
   }
 
-  #judgeRefusal(errors: number): Omit<Reading, "readings"> {
+  #judgeRefusal(errors: number): Judgement {
     const refusal = REFUSALS[this.#answer?.errno ?? 0];
     if (this.#mount === undefined && this.#expectsAll) return { reason: this.#unmounted() };
     if (refusal === undefined || !this.#wasWritable || this.#mount === undefined || this.#mount.readOnlyByIntent) {

@@ -23,6 +23,7 @@ export class LinuxPlatform implements Platform {
   readonly #signals: number;
   readonly #kernelLog: number;
   #channel = -1;
+  #midLine = true;
   #locked = false;
 
   constructor(options: PlatformOptions) {
@@ -71,8 +72,11 @@ export class LinuxPlatform implements Platform {
   send(line: string): boolean {
     if (this.#channel < 0) this.#openChannel();
     if (this.#channel < 0) return false;
-    const bytes = encode(line);
-    return system.write(this.#channel, bytes) === bytes.length;
+    // After a reset, or a port too full for a whole line, half a line may lie before us: end it, or it would swallow ours.
+    const bytes = encode(this.#midLine ? `\n${line}` : line);
+    const sent = system.write(this.#channel, bytes) === bytes.length;
+    this.#midLine = !sent;
+    return sent;
   }
 
   /** Locks all memory, raises the priority, and takes this process out of the OOM killer's reach; says what was refused. */

@@ -1,0 +1,119 @@
+/** Plays the demo: prepares, boots, plays the acts one after the other in one guest, reports, and clears everything away. */
+
+import { bootTestGuest, buildImage, hostPackages, type TestGuest } from "@bernard/testbed";
+import { ensureInstalled, errorLine, takeLock } from "@bernard/tools";
+import { type Act, type ActResult, acts, type WatchdogModel } from "./acts.ts";
+import { Screen } from "./screen.ts";
+import { bootTwin, playTwin, type TwinResult } from "./twin.ts";
+
+export interface DemoOptions {
+  /** Only this act. */
+  readonly act?: string;
+  readonly twin: boolean;
+  readonly keep: boolean;
+  readonly model: WatchdogModel;
+  /** Of the device, in seconds. */
+  readonly timeout: number;
+  readonly json: boolean;
+}
+
+/** Seconds that a check must stay over its limit here; the daemon's own defaults are 30 and more. */
+const HOLD_S = 5;
+
+const conf = (timeout: number) => `watchdog-timeout = ${timeout}
+disk = /data
+disk-probe-interval = 5
+disk-hold = ${HOLD_S}
+hang-hold = ${HOLD_S}
+memory-hold = ${HOLD_S}
+state-directory = /data/bernard-guest
+`;
+
+/** True when every act recovered. */
+export async function runDemo(options: DemoOptions): Promise<boolean> {
+  const screen = new Screen(options.json ? process.stderr : process.stdout);
+  const release = await takeLock("demo", "wait for it to end, or end it with Ctrl-C where it runs");
+  const guests: TestGuest[] = [];
+  let keeping = false;
+  const interrupt = onInterrupt(async () => {
+    screen.line("\ninterrupted; ending the guests");
+    await Promise.all(guests.map((guest) => guest.stop()));
+  });
+  try {
+    await ensureInstalled(hostPackages, screen.progress);
+    const image = await buildImage(screen.progress);
+    const wanted = acts.filter((act) => options.act === undefined || act.name === options.act);
+    const withTwin = options.twin && wanted.some((act) => act.twin);
+    screen.progress(`booting ${withTwin ? "the guest and its twin" : "the guest"}`);
+    const boot = { image, watchdog: options.model, feeder: "bernard", conf: conf(options.timeout) } as const;
+    const began = performance.now();
+    const booting = [bootTestGuest({ ...boot, keepRunning: options.keep })];
+    if (withTwin) booting.push(bootTwin(image, options.model, options.timeout));
+    for (const settled of await Promise.allSettled(booting)) {
+      if (settled.status === "rejected") throw settled.reason;
+      guests.push(settled.value);
+    }
+    const [guest, twin] = guests as [TestGuest, TestGuest | undefined];
+    screen.intro(guest.accelerator, options, HOLD_S, (performance.now() - began) / 1000);
+    const { results, twinResult } = await playAll(wanted, guest, twin, options, screen);
+    screen.report(results, options);
+    if (options.json) console.log(JSON.stringify({ acts: results, ...(twinResult ? { twin: twinResult } : {}) }));
+    if (options.keep) {
+      screen.kept(guest.keep());
+      keeping = true;
+    }
+    return results.every((result) => result.recovered);
+  } finally {
+    interrupt.forget();
+    await Promise.all(guests.map((guest, index) => (keeping && index === 0 ? undefined : guest.stop())));
+    await release();
+  }
+}
+
+async function playAll(
+  wanted: readonly Act[],
+  guest: TestGuest,
+  twin: TestGuest | undefined,
+  options: DemoOptions,
+  screen: Screen,
+): Promise<{ results: ActResult[]; twinResult: TwinResult | undefined }> {
+  const results: ActResult[] = [];
+  let twinResult: TwinResult | undefined;
+  for (const [index, act] of wanted.entries()) {
+    const tell = screen.act(act, index + 1, wanted.length);
+    const stage = { guest, timeout: options.timeout, tell };
+    try {
+      const playing = act.play(stage);
+      const [result, beside] = await Promise.all([
+        playing,
+        act.twin && twin ? playTwin(twin, options.timeout, tell) : undefined,
+      ]);
+      results.push(result);
+      twinResult ??= beside;
+    } catch (error) {
+      screen.failed(error);
+      results.push(lost(act, errorLine(error)));
+      break; // the guest is in an unknown state: what followed would prove nothing
+    }
+    if (act.twin) await twin?.stop();
+  }
+  return { results, twinResult };
+}
+
+function lost(act: Act, why: string): ActResult {
+  const seconds = { faultToFailed: null, failedToFire: null, fireToFeeding: null };
+  return { name: act.name, recovered: false, cause: why, seconds };
+}
+
+/** Runs `clear` once on Ctrl-C or SIGTERM, then ends with the signal's customary exit code. */
+function onInterrupt(clear: () => Promise<void>): { forget(): void } {
+  const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+  const handlers = Object.entries(codes).map(([signal, code]) => {
+    const handler = () => {
+      clear().finally(() => process.exit(code));
+    };
+    process.once(signal, handler);
+    return () => process.off(signal, handler);
+  });
+  return { forget: () => handlers.forEach((forget) => void forget()) };
+}
