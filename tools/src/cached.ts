@@ -1,9 +1,13 @@
 /** Built things, kept under a hash of all that went into them: built once, rebuilt when an input changes, never half there. */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { buildRoot } from "./paths.ts";
+import { errorCode } from "./user-error.ts";
+
+/** Milliseconds for which an older build is kept after its last use: another process may still run on it. */
+const KEPT_MS = 2 * 3600 * 1000;
 
 /** Says what is being done, one line at a time. */
 export type Say = (line: string) => void;
@@ -23,7 +27,11 @@ export interface Recipe {
 export async function cached(recipe: Recipe, say: Say): Promise<string> {
   const cache = join(buildRoot, "cache");
   const finished = join(cache, `${recipe.name}-${await hashOf(recipe)}`);
-  if (existsSync(finished)) return finished;
+  if (existsSync(finished)) {
+    const now = new Date();
+    await utimes(finished, now, now);
+    return finished;
+  }
   const unfinished = `${finished}.${process.pid}.tmp`;
   say(`building ${recipe.name}`);
   const began = performance.now();
@@ -31,7 +39,11 @@ export async function cached(recipe: Recipe, say: Say): Promise<string> {
     await rm(unfinished, { recursive: true, force: true });
     await mkdir(unfinished, { recursive: true });
     await recipe.build(unfinished);
-    await rename(unfinished, finished);
+    await rename(unfinished, finished).catch(async (error: unknown) => {
+      // Another process has built the same meanwhile; its build is as good as ours.
+      if (errorCode(error) !== "ENOTEMPTY") throw error;
+      await rm(unfinished, { recursive: true });
+    });
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
     throw error;
@@ -61,6 +73,8 @@ async function forgetOlder(cache: string, name: string, keep: string): Promise<v
   for (const entry of await readdir(cache)) {
     const path = join(cache, entry);
     const same = entry.slice(0, -"-0123456789abcdef".length) === name && !entry.endsWith(".tmp");
-    if (same && path !== keep) await rm(path, { recursive: true, force: true });
+    if (!same || path === keep) continue;
+    const used = await stat(path).catch(() => undefined); // gone meanwhile: another process tidies too
+    if (used !== undefined && Date.now() - used.mtimeMs > KEPT_MS) await rm(path, { recursive: true, force: true });
   }
 }
