@@ -27,7 +27,10 @@ export async function failDisk(guest: TestGuest): Promise<void> {
 }
 
 /** Thousandths of MemTotal between which {@link exhaustMemory} keeps MemAvailable. */
-const LEFT_PERMILLE = { low: 5, high: 12 };
+const LEFT_PERMILLE = { low: 9, high: 15 };
+
+/** What the kernel keeps free for itself and does not call available; with less it now and then panics ("deadlocked on memory"). */
+const KERNEL_RESERVE_KIB = 4096;
 
 /**
  * Processes that the OOM killer may not touch take memory until about 1 % of it is available, and others read a disk at
@@ -36,8 +39,9 @@ const LEFT_PERMILLE = { low: 5, high: 12 };
 export async function exhaustMemory(guest: TestGuest): Promise<void> {
   await sh(
     guest,
-    `echo -1000 > /proc/self/oom_score_adj
-    /lib/testbed/hog thrash /dev/vda &
+    `echo ${KERNEL_RESERVE_KIB} > /proc/sys/vm/min_free_kbytes
+    echo -1000 > /proc/self/oom_score_adj
+    /lib/testbed/hog thrash /dev/vd$([ -e /dev/vdb ] && echo b || echo a) &
     /lib/testbed/hog memory ${LEFT_PERMILLE.low} ${LEFT_PERMILLE.high} &`,
   );
 }
@@ -52,7 +56,7 @@ export async function hang(guest: TestGuest): Promise<void> {
 
 /** A backup freezes /data, and thaws it `seconds` later: whoever writes waits, nothing is wrong. Resolves once it is frozen. */
 export async function freeze(guest: TestGuest, seconds: number): Promise<void> {
-  await sh(guest, `(sleep ${seconds}; fsfreeze -u /data) & fsfreeze -f /data`);
+  await sh(guest, `(sleep ${seconds}; fsfreeze --unfreeze /data) & fsfreeze --freeze /data`);
 }
 
 /**
@@ -64,7 +68,7 @@ export async function load(guest: TestGuest, seconds: number): Promise<void> {
     guest,
     `for cpu in $(seq $(nproc)); do timeout ${seconds} sh -c 'while :; do :; done' & done
     timeout ${seconds} /lib/testbed/hog memory 400 500 &
-    timeout ${seconds} /lib/testbed/hog thrash /dev/vda &
+    timeout ${seconds} /lib/testbed/hog thrash /dev/vd$([ -e /dev/vdb ] && echo b || echo a) &
     end=$(($(date +%s) + ${seconds}))
     while [ $(date +%s) -lt $end ]; do
       dd if=/dev/zero of=/data/load bs=64k count=64 conv=fsync 2> /dev/null || exit

@@ -23,6 +23,9 @@ export interface Recipe {
   readonly build: (dir: string) => Promise<void>;
 }
 
+/** Builds that this process has under way, by their finished folder. */
+const underWay = new Map<string, Promise<string>>();
+
 /** The folder of the built thing, built now if it is not there. */
 export async function cached(recipe: Recipe, say: Say): Promise<string> {
   const cache = join(buildRoot, "cache");
@@ -32,6 +35,13 @@ export async function cached(recipe: Recipe, say: Say): Promise<string> {
     await utimes(finished, now, now);
     return finished;
   }
+  const building =
+    underWay.get(finished) ?? build(recipe, cache, finished, say).finally(() => underWay.delete(finished));
+  underWay.set(finished, building);
+  return building;
+}
+
+async function build(recipe: Recipe, cache: string, finished: string, say: Say): Promise<string> {
   const unfinished = `${finished}.${process.pid}.tmp`;
   say(`building ${recipe.name}`);
   const began = performance.now();
@@ -72,8 +82,9 @@ async function hashFile(hash: ReturnType<typeof createHash>, path: string): Prom
 async function forgetOlder(cache: string, name: string, keep: string): Promise<void> {
   for (const entry of await readdir(cache)) {
     const path = join(cache, entry);
-    const same = entry.slice(0, -"-0123456789abcdef".length) === name && !entry.endsWith(".tmp");
-    if (!same || path === keep) continue;
+    // NAME-HASH, or NAME-HASH.PID.tmp that a killed build has left
+    const [, itsName] = /^(.*)-[0-9a-f]{16}(?:\.\d+\.tmp)?$/.exec(entry) ?? [];
+    if (itsName !== name || path === keep) continue;
     const used = await stat(path).catch(() => undefined); // gone meanwhile: another process tidies too
     if (used !== undefined && Date.now() - used.mtimeMs > KEPT_MS) await rm(path, { recursive: true, force: true });
   }

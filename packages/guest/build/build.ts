@@ -2,7 +2,7 @@
  * Builds `bernard-guest` and `bernard-guest-tests` for one architecture: TypeScript to bytecode, QuickJS from WebAssembly to C
  * to an object (slow, cached), the C host, one static musl binary each. See docs/decisions/0001-guest-runtime.md.
  */
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { buildRoot, cached, ensureInstalled, run, type Say, unpack } from "@bernard/tools";
@@ -61,10 +61,20 @@ export async function buildGuest(arch: Arch, say: Say): Promise<GuestBinaries> {
     },
     say,
   );
-  const published = join(buildRoot, arch);
-  await mkdir(published, { recursive: true });
-  await cp(dir, published, { recursive: true, force: true });
-  return { daemon: join(published, "bernard-guest"), tests: join(published, "bernard-guest-tests") };
+  return { daemon: await publish(dir, arch, "bernard-guest"), tests: await publish(dir, arch, "bernard-guest-tests") };
+}
+
+/** Copies a binary to where people look for it, `build/ARCH/`, whole or not at all. */
+async function publish(from: string, arch: Arch, name: string): Promise<string> {
+  const to = join(buildRoot, arch, name);
+  const built = await readFile(join(from, name));
+  const there = await readFile(to).catch(() => undefined);
+  if (there?.equals(built)) return to;
+  await mkdir(join(buildRoot, arch), { recursive: true });
+  const copy = `${to}.${process.pid}.tmp`;
+  await writeFile(copy, built, { mode: 0o755 });
+  await rename(copy, to);
+  return to;
 }
 
 /** The one file of another package that ends up in the binary. */

@@ -1,0 +1,95 @@
+/** What only looks like trouble is left alone, and what ends the feeding on purpose or by murder does what it should. */
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import type { Beat, Bye, GuestMessage, Hello } from "@bernard/protocol";
+import { freeze, load } from "@bernard/testbed";
+import { bootFedGuest, DEADLINES, fires, TIMEOUT_S } from "./stage.ts";
+
+/** Milliseconds after which an unfed device has fired, the slack of a busy machine included. */
+const UNFED_MS = (TIMEOUT_S + 5) * 1000;
+
+/** In the guest's shell: the process id of the daemon, whose children have the same program but higher ids. */
+const DAEMON = "$(pidof bernard-guest | tr ' ' '\\n' | sort -n | head -n 1)";
+
+const isBeat = (message: GuestMessage): message is Beat => message.type === "beat";
+
+suite("left alone:", { concurrency: 2 }, () => {
+  test("a healthy guest under load, for 60 s", async (t) => {
+    const guest = await bootFedGuest(t);
+    await load(guest, 60);
+    await guest.nextMessage(isBeat, { deadlineMs: UNFED_MS });
+    assert.equal(fires(guest), 0);
+    assert.deepEqual(
+      guest.messages.filter(({ message }) => message.type === "last-words"),
+      [],
+    );
+  });
+
+  test("a file system that a backup freezes for 20 s", async (t) => {
+    const guest = await bootFedGuest(t);
+    const frozenAt = performance.now();
+    await freeze(guest, 20);
+    const known = (message: GuestMessage): message is Beat =>
+      isBeat(message) && message.checks.some((check) => check.readings.frozen === 1);
+    await guest.nextMessage(known, { deadlineMs: 20_000, sinceMs: frozenAt });
+    const thawed = (message: GuestMessage): message is Beat =>
+      isBeat(message) && message.checks.some((check) => check.readings.frozen === 0 && check.readings.waiting_s === 0);
+    const after = await guest.nextMessage(thawed, { deadlineMs: 40_000 });
+    assert.deepEqual(
+      after.message.checks.map((check) => check.verdict),
+      ["healthy", "healthy"],
+    );
+    assert.equal(fires(guest), 0);
+  });
+
+  test("a file system that an administrator remounts read-only", async (t) => {
+    const guest = await bootFedGuest(t);
+    const { code, output } = await guest.run("mount -o remount,ro /data && ! touch /data/refused");
+    assert.equal(code, 0, output);
+    // Two probe intervals and a beat: the refusal has been seen, and its hold time is over.
+    const refused = (message: GuestMessage): message is Beat =>
+      isBeat(message) && message.checks.some((check) => check.readings.writable === 0);
+    const seen = await guest.nextMessage(refused, { deadlineMs: 30_000 });
+    await guest.nextMessage(refused, { deadlineMs: 30_000, sinceMs: seen.atMs + 1 });
+    assert.equal(fires(guest), 0);
+    assert.deepEqual(
+      seen.message.checks.map((check) => check.verdict),
+      ["healthy", "healthy"],
+    );
+  });
+
+  test("a clean stop; then the port belongs to whoever writes garbage into it, and the host does not mind", async (t) => {
+    const guest = await bootFedGuest(t);
+    const busy = await guest.run("bernard-guest --config /etc/bernard-guest.conf");
+    assert.equal(busy.code, 3, "a second daemon is refused");
+    assert.match(busy.output, /\/dev\/watchdog: another program holds it/);
+    const stopped = await guest.run(`kill ${DAEMON}`);
+    assert.equal(stopped.code, 0, stopped.output);
+    const bye = await guest.nextMessage((message): message is Bye => message.type === "bye", {
+      deadlineMs: 10_000,
+      sinceMs: 0,
+    });
+    assert.equal(bye.message.armed, false);
+    const port = "/dev/virtio-ports/org.bernard.guest.0";
+    const garbage = await guest.run(
+      `dd if=/dev/zero bs=64k count=16 > ${port}; echo > ${port}; echo '{"v":1,"type":"hello"}' > ${port}`,
+    );
+    assert.equal(garbage.code, 0, garbage.output);
+    await assert.rejects(guest.nextEvent("WATCHDOG", { deadlineMs: UNFED_MS }), /no WATCHDOG event/);
+    assert.deepEqual({ overlong: guest.dropped.overlong, garbled: guest.dropped.garbled }, { overlong: 1, garbled: 1 });
+    assert.equal((await guest.run("true")).code, 0, "the guest lives on");
+  });
+});
+
+suite("not left alone:", () => {
+  test("a daemon that was killed: the device fires, and the guest comes back", async (t) => {
+    const guest = await bootFedGuest(t);
+    const killed = performance.now();
+    await guest.run(`kill -9 ${DAEMON}`);
+    await guest.nextEvent("WATCHDOG", { deadlineMs: DEADLINES.fireMs, sinceMs: killed });
+    const back = { deadlineMs: DEADLINES.feedingMs, sinceMs: killed };
+    const hello = await guest.nextMessage((message): message is Hello => message.type === "hello", back);
+    const before = guest.messages.find(({ message }) => message.type === "hello")?.message as Hello;
+    assert.notEqual(hello.message.boot, before.boot, "booted anew");
+  });
+});
