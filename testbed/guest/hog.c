@@ -20,7 +20,7 @@
 
 #define PAGE 4096
 #define CHUNK (64 * 1024)
-#define STRETCH_PERCENT 140
+#define STRETCH_PERCENT 105
 #define MAX_CHUNKS 65536
 
 static void die(const char *what)
@@ -80,8 +80,8 @@ static void hog_memory(long low, long high)
 		long available = available_permille();
 		if (available > high && held < MAX_CHUNKS && (chunks[held] = take()) != NULL) {
 			held++;
-			if (available < 4 * high)
-				usleep(5000); /* what was dropped from the page cache must be counted before more is taken */
+			if (available < 10 * high)
+				usleep(available < 2 * high ? 30000 : 2000); /* the kernel must find room at its own pace */
 		} else if (available < low && held > 0) {
 			munmap(chunks[--held], CHUNK);
 		} else {

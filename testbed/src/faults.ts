@@ -41,7 +41,7 @@ export async function exhaustMemory(guest: TestGuest): Promise<void> {
     guest,
     `echo ${KERNEL_RESERVE_KIB} > /proc/sys/vm/min_free_kbytes
     echo -1000 > /proc/self/oom_score_adj
-    /lib/testbed/hog thrash /dev/vd$([ -e /dev/vdb ] && echo b || echo a) &
+    /lib/testbed/hog thrash /dev/vda &
     /lib/testbed/hog memory ${LEFT_PERMILLE.low} ${LEFT_PERMILLE.high} &`,
   );
 }
@@ -68,7 +68,7 @@ export async function load(guest: TestGuest, seconds: number): Promise<void> {
     guest,
     `for cpu in $(seq $(nproc)); do timeout ${seconds} sh -c 'while :; do :; done' & done
     timeout ${seconds} /lib/testbed/hog memory 400 500 &
-    timeout ${seconds} /lib/testbed/hog thrash /dev/vd$([ -e /dev/vdb ] && echo b || echo a) &
+    timeout ${seconds} /lib/testbed/hog thrash /dev/vda &
     end=$(($(date +%s) + ${seconds}))
     while [ $(date +%s) -lt $end ]; do
       dd if=/dev/zero of=/data/load bs=64k count=64 conv=fsync 2> /dev/null || exit
