@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -119,7 +120,8 @@ static void hog_cpus(void)
 {
 	struct sched_param highest = {.sched_priority = sched_get_priority_max(SCHED_FIFO)};
 	int last = get_nprocs() - 1;
-	if (sched_setscheduler(0, SCHED_FIFO, &highest) < 0)
+	/* musl's own call always fails: POSIX means processes by it, Linux threads */
+	if (syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &highest) < 0)
 		die("sched_setscheduler");
 	for (int cpu = 0; cpu <= last; cpu++) {
 		cpu_set_t only;

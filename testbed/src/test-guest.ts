@@ -117,7 +117,6 @@ function commandLine(options: TestGuestOptions): string {
     options.watchdog === undefined ? "" : `testbed.watchdog=${options.watchdog}`,
     options.conf === undefined ? "" : `testbed.conf=${Buffer.from(options.conf).toString("base64")}`,
     options.keepRunning ? "testbed.shell=1" : "",
-    (options as any).extra ?? "",
   ].join(" ");
 }
 
@@ -153,6 +152,11 @@ export class TestGuest {
       this.#control.abandon(this.#over);
       for (const timeline of [this.#messages, this.#events, this.#boots]) timeline.end();
     });
+  }
+
+  /** The file that gets what the guest writes to its console: untrusted text. */
+  get consolePath(): string {
+    return this.#qemu.consolePath;
   }
 
   get accelerator(): Accelerator {
