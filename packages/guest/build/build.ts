@@ -13,15 +13,16 @@ export type Arch = "x86_64" | "i386";
 
 export const ARCHES: readonly Arch[] = ["x86_64", "i386"];
 
-/** Debian packages that the build needs, with their reasons. */
-const PACKAGES = [
-  "wabt", // wasm2c and its run-time sources
-  "gcc",
-  "musl-tools", // musl for x86_64: small, static, no surprises
-];
-const PACKAGES_I386 = [
-  "gcc-i686-linux-gnu", // gcc-multilib would conflict with other cross compilers
-];
+/** Debian packages that a build for `arch` needs. */
+export function packagesFor(arch: Arch): readonly string[] {
+  return [
+    "wabt", // wasm2c and its run-time sources
+    "gcc",
+    "libc6-dev", // the kernel's headers come with it
+    "musl-tools", // musl for x86_64: small, static, no surprises
+    ...(arch === "i386" ? ["gcc-i686-linux-gnu"] : []), // gcc-multilib would conflict with other cross compilers
+  ];
+}
 
 const packageRoot = join(import.meta.dirname, "..");
 const host = join(packageRoot, "host");
@@ -43,7 +44,7 @@ export interface GuestBinaries {
 
 /** Builds for `arch` into `build/ARCH/` and returns the binaries' paths there; does nothing when nothing changed. */
 export async function buildGuest(arch: Arch, say: Say): Promise<GuestBinaries> {
-  await ensureInstalled(arch === "i386" ? [...PACKAGES, ...PACKAGES_I386] : PACKAGES, say);
+  await ensureInstalled(packagesFor(arch), say);
   const compiler = await compilerFor(arch, say);
   const engine = await buildEngine(arch, compiler, say);
   const dir = await cached(

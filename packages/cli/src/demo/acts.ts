@@ -21,7 +21,7 @@ export interface ActResult {
 /** Says a line of the act's timeline; `atMs` is the host's monotonic clock. */
 export type Tell = (atMs: number, kind: Step["kind"] | "note", text: string) => void;
 
-export interface Stage {
+interface Stage {
   readonly guest: TestGuest;
   /** Seconds. */
   readonly timeout: number;

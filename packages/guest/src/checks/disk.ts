@@ -33,7 +33,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
   121: "EREMOTEIO",
 };
 
-export interface DiskLimits {
+interface DiskLimits {
   /** Times are in milliseconds. */
   readonly hold: number;
   readonly probeInterval: number;
@@ -45,7 +45,7 @@ export interface DiskLimits {
 
 type Judgement = Omit<Reading, "readings"> & { readonly frozen?: boolean };
 
-export class DiskCheck implements Check {
+class DiskCheck implements Check {
   readonly name: string;
   readonly #point: string;
   readonly #limits: DiskLimits;

@@ -24,7 +24,7 @@ const RECOVERED_PRESSURE = 0.5;
 /** Share of swap that must be left for a kernel without PSI to count as well, in percent. */
 const SWAP_LEFT = 5;
 
-export interface MemoryLimits {
+interface MemoryLimits {
   /** Percent of MemTotal. */
   readonly minAvailable: number;
   /** Percent of the last 10 s in which every task was stalled. */
@@ -33,7 +33,7 @@ export interface MemoryLimits {
   readonly hold: number;
 }
 
-export class MemoryCheck implements Check {
+class MemoryCheck implements Check {
   readonly name = "memory";
   readonly #limits: MemoryLimits;
   readonly #platform: Platform;

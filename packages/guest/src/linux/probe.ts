@@ -12,7 +12,7 @@ const FOREVER = -1;
 
 const PROBE_FILE = ".bernard-probe";
 const PROBE_SIZE = 4096;
-export const LAST_WORDS_FILE = "last-words";
+const LAST_WORDS_FILE = "last-words";
 
 /** Where a child works: the file system it watches, and where last words go. */
 export interface ProbeTask {
@@ -43,7 +43,7 @@ function serve(task: ProbeTask, questions: number, answers: number): never {
 }
 
 /** One create + write + fsync + remove in `directory`. */
-export function probeOnce(directory: string): ProbeAnswer {
+function probeOnce(directory: string): ProbeAnswer {
   const path = `${directory === "/" ? "" : directory}/${PROBE_FILE}`;
   const failed = (step: ProbeStep, result: number): ProbeAnswer => ({ step, errno: -result });
   // O_EXCL and O_NOFOLLOW: on a file system that anyone may write to, nobody chooses what we open.

@@ -101,9 +101,6 @@ export function poll(fds: readonly number[], events: number, timeout: number): n
   return fds.flatMap((_, index) => (record.getInt16(index * 8 + 6, true) === 0 ? [] : [index]));
 }
 
-/** Most descriptors that {@link poll} can look at. */
-export const POLL_MAX = RECORD / 8;
-
 export function fork(): number {
   return sys(NR.fork, 0);
 }
