@@ -28,7 +28,7 @@ export async function bootFedGuest(t: TestContext, options: Partial<TestGuestOpt
 }
 
 /** The daemon has fed and has seen /data take a write: only what was writable can fail. */
-function knowsDiskWritable(message: GuestMessage): message is Beat {
+export function knowsDiskWritable(message: GuestMessage): message is Beat {
   return message.type === "beat" && message.feeds > 0 && message.checks.some((check) => check.readings.writable === 1);
 }
 

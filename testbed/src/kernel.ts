@@ -1,4 +1,4 @@
-/** Debian's kernel, made to boot fast under emulation: decompressed here and not in the guest, its modules without debug data. */
+/** Debian's kernel, made to boot fast under emulation: decompressed here and not in the guest, its modules stripped. */
 import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cached, kernelPackage, run, type Say, UserError, unpack } from "@bernard/tools";
@@ -65,7 +65,7 @@ async function collectModules(from: string, to: string): Promise<void> {
       throw new UserError(`Debian's kernel has no module ${name}`, "run make clean and try again");
     dependencies.set(name, dependenciesOf(await readFile(file)));
     await copyFile(file, join(to, `${name}.ko`));
-    await run("strip", ["--strip-debug", "--remove-section=.BTF", join(to, `${name}.ko`)]);
+    await run("strip", ["--strip-unneeded", "--remove-section=.BTF", join(to, `${name}.ko`)]);
     for (const needed of dependencies.get(name)!) await collect(needed);
   };
   for (const [group, wanted] of Object.entries(GROUPS)) {

@@ -20,8 +20,7 @@ export interface Rescue {
     readonly faultToFailed: number | null;
     readonly failedToFire: number | null;
     readonly fireToFeeding: number;
-    /** From the fault to the reset, whatever came between. */
-    readonly faultToFire: number;
+    readonly failedToReset: number | null;
   };
 }
 
@@ -66,7 +65,7 @@ export async function watchRescue(
       faultToFailed: failed === undefined ? null : seconds(faultAt, failed.atMs),
       failedToFire: failed === undefined ? null : seconds(failed.atMs, fire.atMs),
       fireToFeeding: seconds(fire.atMs, beat.atMs),
-      faultToFire: seconds(faultAt, fire.atMs),
+      failedToReset: failed === undefined ? null : seconds(failed.atMs, reset.atMs),
     },
   };
 }

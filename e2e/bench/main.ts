@@ -1,0 +1,30 @@
+/**
+ * `make bench`: the numbers that bernard-guest promises, beside Debian's watchdog 5.16 in the same run, as ratios.
+ * Memory is read in one guest that each of the two feeds in turn; CPU natively on this host against its real /proc, for an
+ * emulated processor says little about a real one; the time from verdict to fire on both devices.
+ */
+
+import { stat } from "node:fs/promises";
+import { buildGuest } from "@bernard/guest/build";
+import { buildImage } from "@bernard/testbed";
+import { errorLine } from "@bernard/tools";
+import { measureCpu } from "./cpu.ts";
+import { measureFire } from "./fire.ts";
+import { measureMemory } from "./memory.ts";
+import { print, type Row } from "./print.ts";
+
+try {
+  const say = (line: string) => console.error(`- ${line}`);
+  const image = await buildImage(say);
+  const { daemon } = await buildGuest("x86_64", say);
+  const rows: Row[] = [
+    { what: "static binary", unit: "KiB", ours: (await stat(daemon)).size / 1024, limit: 2560 },
+    ...(await measureMemory(image)),
+    ...(await measureCpu(daemon, say)),
+    ...(await measureFire(image)),
+  ];
+  print(rows);
+} catch (error) {
+  console.error(`make bench: ${errorLine(error)}`);
+  process.exitCode = 1;
+}
