@@ -15,6 +15,7 @@ disk-probe-interval = 5
 disk-hold = 5
 hang-hold = 5
 memory-hold = 5
+max-memory-pressure = 20
 state-directory = /data/bernard-guest
 `;
 

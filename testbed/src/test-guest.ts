@@ -6,10 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Accelerator, type QemuGuest, type QmpEvent, startGuest } from "@bernard/hypervisor/qemu";
 import { CHANNEL_NAME, ChannelReader, type Dropped, type GuestMessage } from "@bernard/protocol";
-import { run } from "@bernard/tools";
+import { atProcessEnd, run } from "@bernard/tools";
 import { ControlPort, type Result } from "./control-port.ts";
 import type { Image } from "./image.ts";
-import { atProcessEnd } from "./process-end.ts";
 import { Timeline } from "./timeline.ts";
 
 /** Name of the virtio-serial port that guest/control.c serves. */
@@ -17,6 +16,9 @@ const CONTROL_NAME = "org.bernard.testbed.0";
 
 /** Milliseconds from QEMU's start to the guest's first word; an emulated boot takes 3 to 5 s on an idle machine. */
 const BOOT_MS = 60_000;
+
+/** Reads and writes a second, as of a cloud's small disk: on a host's fast one a guest thrashes without noticing. */
+const DISK_IOPS = 500;
 
 /** Enough for the kernel, the initramfs and 100 MiB besides. */
 const MEMORY_MIB = 192;
@@ -84,7 +86,7 @@ export async function bootTestGuest(options: TestGuestOptions): Promise<TestGues
       append: commandLine(options),
       memoryMib: options.memoryMib ?? MEMORY_MIB,
       cpus: options.cpus ?? 1,
-      disks: [{ file: disk, format: "qcow2" }],
+      disks: [{ file: disk, format: "qcow2", iopsLimit: DISK_IOPS }],
       channels: [CHANNEL_NAME, CONTROL_NAME],
       ...(options.watchdog === undefined ? {} : { watchdog: { model: options.watchdog, action: "reset" } }),
       extraSerialSocket: options.keepRunning ?? false,

@@ -7,8 +7,12 @@ const program = new Command("bernard")
   .description("Self-rescue for KVM virtual machines.")
   .version("0.1.0")
   .exitOverride()
-  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "bernard: ")) })
-  .addCommand(demoCommand());
+  .configureOutput({ outputError: (text, write) => write(`${usageLine(text)}\n`) });
+
+for (const command of [demoCommand()]) program.addCommand(command.copyInheritedSettings(program));
+
+// Whoever read us has gone (`| head`): nothing is left to say, and process.exit undoes what must be undone.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => process.exit(1));
 
 try {
   await program.parseAsync();
@@ -18,4 +22,13 @@ try {
     console.error(`bernard: ${errorLine(error)}`);
     process.exitCode = error instanceof UserError ? error.exitCode : 1;
   }
+}
+
+/**
+ * Commander's complaint as the one line that ours are:
+ * `error: unknown option '--acts'\n(Did you mean --act?)` -> `bernard: unknown option '--acts' (Did you mean --act?); try --help`
+ */
+function usageLine(complaint: string): string {
+  const line = complaint.trim().replaceAll(/\s*\n\s*/g, " ");
+  return `${line.replace(/^error: /, "bernard: ").replace(/\.$/, "")}; try --help`;
 }

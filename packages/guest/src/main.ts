@@ -63,5 +63,7 @@ function explainOpen(errno: number): string {
     return "another program holds it (systemd's RuntimeWatchdogSec, watchdog, watchdogd?); stop that one first";
   if (errno === abi.ENOENT)
     return "no such device; give the guest a watchdog and load its driver (modprobe i6300esb or ib700wdt)";
+  if (errno === abi.ENOTTY)
+    return "not a watchdog device (no answer to WDIOC_GETSUPPORT); name another as watchdog-device";
   return `cannot be opened (errno ${errno}); run as root`;
 }

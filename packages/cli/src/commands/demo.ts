@@ -34,5 +34,5 @@ export function demoCommand(): Command {
 function parseTimeout(text: string): number {
   const seconds = Number(text);
   if (Number.isInteger(seconds) && seconds >= 4 && seconds <= MAX_TIMEOUT_S) return seconds;
-  throw new InvalidArgumentError(`write whole seconds from 4 to ${MAX_TIMEOUT_S}.`);
+  throw new InvalidArgumentError(`Write whole seconds from 4 to ${MAX_TIMEOUT_S}.`);
 }

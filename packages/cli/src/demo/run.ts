@@ -1,7 +1,7 @@
 /** Plays the demo: prepares, boots, plays the acts one after the other in one guest, reports, and clears everything away. */
 
 import { bootTestGuest, buildImage, hostPackages, type TestGuest } from "@bernard/testbed";
-import { ensureInstalled, errorLine, takeLock } from "@bernard/tools";
+import { ensureInstalled, errorLine, takeLock, UserError } from "@bernard/tools";
 import { type Act, type ActResult, acts, type WatchdogModel } from "./acts.ts";
 import { Screen } from "./screen.ts";
 import { bootTwin, playTwin, type TwinResult } from "./twin.ts";
@@ -26,8 +26,12 @@ disk-probe-interval = 5
 disk-hold = ${HOLD_S}
 hang-hold = ${HOLD_S}
 memory-hold = ${HOLD_S}
+max-memory-pressure = 20
 state-directory = /data/bernard-guest
 `;
+
+/** Connects a person's terminal to the shell of a kept guest. */
+const KEEP_PACKAGES = ["socat"];
 
 /** True when every act recovered. */
 export async function runDemo(options: DemoOptions): Promise<boolean> {
@@ -37,10 +41,11 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   let keeping = false;
   const interrupt = onInterrupt(async () => {
     screen.line("\ninterrupted; ending the guests");
+    screen.close();
     await Promise.all(guests.map((guest) => guest.stop()));
   });
   try {
-    await ensureInstalled(hostPackages, screen.progress);
+    await ensureInstalled([...hostPackages, ...(options.keep ? KEEP_PACKAGES : [])], screen.progress);
     const image = await buildImage(screen.progress);
     const wanted = acts.filter((act) => options.act === undefined || act.name === options.act);
     const withTwin = options.twin && wanted.some((act) => act.twin);
@@ -49,13 +54,11 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     const began = performance.now();
     const booting = [bootTestGuest({ ...boot, keepRunning: options.keep })];
     if (withTwin) booting.push(bootTwin(image, options.model, options.timeout));
-    for (const settled of await Promise.allSettled(booting)) {
-      if (settled.status === "rejected") throw settled.reason;
-      guests.push(settled.value);
-    }
+    guests.push(...(await allBooted(booting, screen)));
     const [guest, twin] = guests as [TestGuest, TestGuest | undefined];
     screen.intro(guest.accelerator, options, HOLD_S, (performance.now() - began) / 1000);
     const { results, twinResult } = await playAll(wanted, guest, twin, options, screen);
+    await interrupt.ending;
     screen.report(results, options);
     if (options.json) console.log(JSON.stringify({ acts: results, ...(twinResult ? { twin: twinResult } : {}) }));
     if (options.keep) {
@@ -64,6 +67,7 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     }
     return results.every((result) => result.recovered);
   } finally {
+    await interrupt.ending;
     interrupt.forget();
     await Promise.all(guests.map((guest, index) => (keeping && index === 0 ? undefined : guest.stop())));
     await release();
@@ -105,15 +109,41 @@ function lost(act: Act, why: string): ActResult {
   return { name: act.name, recovered: false, cause: why, seconds };
 }
 
-/** Runs `clear` once on Ctrl-C or SIGTERM, then ends with the signal's customary exit code. */
-function onInterrupt(clear: () => Promise<void>): { forget(): void } {
+/** The guests, all of them up; when one is not, the others are ended. */
+async function allBooted(booting: readonly Promise<TestGuest>[], screen: Screen): Promise<TestGuest[]> {
+  const settled = await Promise.allSettled(booting);
+  const failure = settled.find((result) => result.status === "rejected")?.reason as unknown;
+  const guests = settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  if (failure === undefined) return guests;
+  await Promise.all(guests.map((guest) => guest.stop()));
+  if (failure instanceof UserError) throw failure;
+  screen.failed(failure);
+  throw new UserError("a guest did not boot", "its console's last lines are above; run make clean and try again");
+}
+
+interface Interrupt {
+  /** Once there was a signal: never resolves, for the process ends meanwhile. */
+  readonly ending: Promise<never> | undefined;
+  forget(): void;
+}
+
+/** Runs `clear` on Ctrl-C and the like, then ends with the signal's customary exit code; a second signal ends at once. */
+function onInterrupt(clear: () => Promise<unknown>): Interrupt {
   const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-  const handlers = Object.entries(codes).map(([signal, code]) => {
-    const handler = () => {
+  let ending: Promise<never> | undefined;
+  const listeners = Object.entries(codes).map(([signal, code]) => {
+    const listener = () => {
+      if (ending !== undefined) process.exit(code);
+      ending = new Promise(() => {});
       clear().finally(() => process.exit(code));
     };
-    process.once(signal, handler);
-    return () => process.off(signal, handler);
+    process.on(signal, listener);
+    return () => void process.off(signal, listener);
   });
-  return { forget: () => handlers.forEach((forget) => void forget()) };
+  return {
+    get ending() {
+      return ending;
+    },
+    forget: () => listeners.forEach((off) => void off()),
+  };
 }

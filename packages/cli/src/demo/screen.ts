@@ -23,15 +23,27 @@ const LABELS: Readonly<Record<Parameters<Tell>[1], { readonly label: string; rea
 
 const LABEL_WIDTH = Math.max(...Object.values(LABELS).map(({ label }) => label.length));
 
+/** Columns of a line's time and label, with the spaces after them. */
+const TEXT_COLUMN = "1234.5 s  ".length + LABEL_WIDTH + "  ".length;
+
+/** Columns that paragraphs fill at most. */
+const WIDTH = 100;
+
 export class Screen {
   readonly #stream: NodeJS.WriteStream;
+  #closed = false;
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
   }
 
   line(text: string): void {
-    this.#stream.write(`${text}\n`);
+    if (!this.#closed) this.#stream.write(`${text}\n`);
+  }
+
+  /** Shows nothing more. */
+  close(): void {
+    this.#closed = true;
   }
 
   readonly progress = (text: string): void => this.line(this.#colour("dim", `- ${text}`));
@@ -45,23 +57,26 @@ export class Screen {
     this.line(
       `
 A Linux guest in QEMU (${accelerator}), booted in ${seconds.toFixed(1)} s. bernard-guest feeds its ${options.model}, timeout ${options.timeout} s.
-Checks here fail after ${hold} s over their limit (default: 30 s and more), and the end is the plain one: last
-words, the timeout cut to the device's shortest, feeding stopped, so that the device fires.`,
+Checks here fail after ${hold} s over their limit (by default 30 s and more), memory from a stall of 20 % of the
+time on (40 %). The end is the plain one: last words, the timeout cut to the device's shortest, feeding stopped; the device fires.`,
     );
   }
 
   /** Heads an act and hands back its timeline. */
   act(act: Act, index: number, count: number): Tell {
-    this.line(`\n${this.#colour("bold", `act ${index} of ${count}: ${act.name}`)}: ${act.title}`);
+    const heading = `act ${index} of ${count}: ${act.name}`;
+    this.line(`\n${this.#colour("bold", heading)}${this.#folded(`: ${act.title}`, heading.length, 2)}`);
     let began: number | undefined;
     return (atMs, kind, text) => {
       began ??= atMs;
       const { label, colour } = LABELS[kind];
       const time = `${((atMs - began) / 1000).toFixed(1).padStart(6)} s`;
-      this.line(`${time}  ${this.#colour(colour, label.padEnd(LABEL_WIDTH))}  ${printable(text)}`);
+      const folded = this.#folded(printable(text), TEXT_COLUMN, TEXT_COLUMN);
+      this.line(`${time}  ${this.#colour(colour, label.padEnd(LABEL_WIDTH))}  ${folded}`);
     };
   }
 
+  /** All that is known of a failure, the guest's last words on its console included. */
   failed(error: unknown): void {
     const text = error instanceof Error ? error.message : errorLine(error);
     this.line(this.#colour("red", text.split("\n").map(printable).join("\n")));
@@ -104,12 +119,41 @@ To protect a guest of your own:
   kept({ pid, dir, shell, console }: KeptGuest): void {
     this.line(`
 The guest runs on as process ${pid}.
-  its shell     nc -U ${shell}
+  its shell     socat -,raw,echo=0,escape=0x1d UNIX-CONNECT:${shell}   (Ctrl-] leaves it)
   its console   tail -f ${console}
   its end       kill ${pid}; rm -r ${dir}`);
+  }
+
+  #paragraph(text: string): void {
+    this.line("");
+    this.line(fold(text.trim(), Math.min(this.#stream.columns ?? WIDTH, WIDTH), 0, 0));
+  }
+
+  /** `text`, which begins at column `from`, folded to the terminal's width; elsewhere one line stays one line. */
+  #folded(text: string, from: number, indent: number): string {
+    return this.#stream.isTTY ? fold(text, this.#stream.columns, from, indent) : text;
   }
 
   #colour(colour: Colour, text: string): string {
     return styleText(colour, text, { stream: this.#stream });
   }
+}
+
+/** Fills lines of `width` columns with words; the first begins at column `from`, the others are indented. */
+function fold(text: string, width: number, from: number, indent: number): string {
+  let column = from;
+  let folded = "";
+  for (const word of text.split(/\s+/)) {
+    const fits = column + 1 + word.length <= width;
+    if (folded !== "" && !fits) {
+      folded += `\n${" ".repeat(indent)}`;
+      column = indent;
+    } else if (folded !== "") {
+      folded += " ";
+      column += 1;
+    }
+    folded += word;
+    column += word.length;
+  }
+  return folded;
 }

@@ -100,6 +100,7 @@ export const EINTR = 4;
 export const EAGAIN = 11;
 export const EBUSY = 16;
 export const EEXIST = 17;
+export const ENOTTY = 25;
 
 export const MCL_CURRENT = 1;
 export const MCL_FUTURE = 2;

@@ -8,11 +8,15 @@ import * as system from "./system.ts";
 const MAGIC_CLOSE = encode("V");
 const KEEP_ALIVE = encode("\0");
 
-/** Opens the device, which arms it; returns it, or a negative errno. */
+/** Opens the device, which arms it; returns it, or a negative errno: ENOTTY for a file that is no watchdog device. */
 export function openWatchdog(path: string): (Device & { readonly fd: number }) | number {
   const fd = system.open(path, abi.O_WRONLY);
   if (fd < 0) return fd;
   const identity = readIdentity(fd);
+  if (identity === undefined) {
+    system.close(fd);
+    return -abi.ENOTTY;
+  }
   return {
     fd,
     identity,
@@ -38,9 +42,9 @@ function readTimeout(fd: number): number {
   return result < 0 ? result : system.record.getInt32(0, true);
 }
 
-function readIdentity(fd: number): string {
+function readIdentity(fd: number): string | undefined {
   for (let i = 0; i < abi.WATCHDOG_INFO_SIZE; i += 4) system.record.setInt32(i, 0, true);
-  if (system.ioctl(fd, abi.WDIOC_GETSUPPORT) < 0) return "unknown device";
+  if (system.ioctl(fd, abi.WDIOC_GETSUPPORT) < 0) return undefined;
   const bytes: number[] = [];
   for (let i = abi.WATCHDOG_INFO_IDENTITY; i < abi.WATCHDOG_INFO_SIZE; i++) {
     const byte = system.record.getUint8(i);

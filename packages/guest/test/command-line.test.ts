@@ -1,0 +1,187 @@
+/** bernard-guest as it is called: every way to call it wrong gives one line and the documented exit code. */
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, suite, test } from "node:test";
+import { buildGuest } from "@bernard/guest/build";
+
+suite("bernard-guest", () => {
+  let dir = "";
+  let binary = "";
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), "bernard-test-"));
+    binary = (await buildGuest("x86_64", () => {})).daemon;
+  });
+  after(() => rm(dir, { recursive: true }));
+
+  /** Runs it with a configuration file of this text as its last argument. */
+  async function call(args: readonly string[], conf?: string) {
+    const file = join(dir, "conf");
+    if (conf !== undefined) await writeFile(file, conf);
+    const { status, stdout, stderr } = spawnSync(
+      binary,
+      args.map((arg) => (arg === "CONF" ? file : arg)),
+    );
+    return { status, stdout: stdout.toString(), stderr: stderr.toString().replaceAll(dir, "DIR") };
+  }
+
+  const refusals: readonly [
+    name: string,
+    args: readonly string[],
+    conf: string | undefined,
+    status: number,
+    stderr: string,
+  ][] = [
+    [
+      "an unknown option",
+      ["--verbose"],
+      undefined,
+      2,
+      "bernard-guest: unknown or second option '--verbose'; see bernard-guest --help\n",
+    ],
+    [
+      "two tools at once",
+      ["--check", "--once"],
+      undefined,
+      2,
+      "bernard-guest: unknown or second option '--once'; see bernard-guest --help\n",
+    ],
+    [
+      "--config without a file",
+      ["--check", "--config"],
+      undefined,
+      2,
+      "bernard-guest: --config needs a file; see bernard-guest --help\n",
+    ],
+    [
+      "a missing file",
+      ["--check", "--config", "/nowhere"],
+      undefined,
+      2,
+      "bernard-guest: /nowhere: no such file; name another with --config FILE\n",
+    ],
+    [
+      "a folder",
+      ["--config", "/"],
+      undefined,
+      2,
+      "bernard-guest: /: cannot be read (errno 21); name another with --config FILE\n",
+    ],
+    [
+      "an unknown key",
+      ["--check", "--config", "CONF"],
+      "colour = red",
+      2,
+      "bernard-guest: DIR/conf:1: unknown key 'colour'; see bernard-guest --help\n",
+    ],
+    [
+      "a bad number",
+      ["--config", "CONF"],
+      "\n\ninterval = soon",
+      2,
+      "bernard-guest: DIR/conf:3: interval: 'soon' is not a number from 0.1 to 60 (seconds)\n",
+    ],
+    [
+      "an interval that one late feed would not survive",
+      ["--check", "--config", "CONF"],
+      "watchdog-timeout = 10\ninterval = 6",
+      2,
+      "bernard-guest: DIR/conf: interval 6 s is over half of watchdog-timeout 10 s: one late feed would fire; lower it\n",
+    ],
+    [
+      "a missing device",
+      ["--config", "CONF"],
+      "watchdog-device = /dev/nowhere\nrealtime = no\ndisk = none\nchannel = none",
+      3,
+      "bernard-guest: /dev/nowhere: no such device; give the guest a watchdog and load its driver (modprobe i6300esb or ib700wdt)\n",
+    ],
+    [
+      "a file that is no device",
+      ["--config", "CONF"],
+      "watchdog-device = /dev/null\nrealtime = no\ndisk = none\nchannel = none",
+      3,
+      "bernard-guest: /dev/null: not a watchdog device (no answer to WDIOC_GETSUPPORT); name another as watchdog-device\n",
+    ],
+  ];
+  for (const [name, args, conf, status, stderr] of refusals) {
+    test(`refuses ${name}`, async () => {
+      assert.deepEqual(await call(args, conf), { status, stdout: "", stderr });
+    });
+  }
+
+  test("an unreadable file is named, to whoever may not read it", async () => {
+    const file = join(dir, "secret");
+    await writeFile(file, "");
+    await chmod(file, 0);
+    await chmod(dir, 0o755);
+    const copy = join(dir, "bernard-guest");
+    spawnSync("cp", [binary, copy]);
+    const { status, stderr } = spawnSync(copy, ["--check", "--config", file], { uid: 65534, gid: 65534 });
+    assert.deepEqual(
+      [status, stderr.toString()],
+      [2, `bernard-guest: ${file}: cannot be read (errno 13); name another with --config FILE\n`],
+    );
+  });
+
+  test("--check accepts the README's configuration", async () => {
+    const { status, stdout } = await call(
+      ["--check", "--config", "CONF"],
+      "watchdog-timeout = 30\ndisk = /\ndisk = /data\n",
+    );
+    assert.deepEqual([status, stdout.endsWith("conf: valid\n")], [0, true]);
+  });
+
+  test("--help names every key with its default and range", async () => {
+    const { status, stdout } = await call(["--help"]);
+    assert.equal(status, 0);
+    for (const line of [
+      "watchdog-timeout = 30  (1 to 2046, seconds)",
+      "realtime = yes  (yes or no)",
+      "disk = /  (absolute path, or none; may be repeated)",
+    ]) {
+      assert.ok(stdout.includes(line), line);
+    }
+  });
+
+  test("--once prints a table, and exits 1 when something is wrong", async () => {
+    const { mountPoint } = { mountPoint: "/dev/shm" };
+    const well = await call(["--once", "--config", "CONF"], `disk = ${mountPoint}`);
+    assert.deepEqual([well.status, well.stderr], [0, ""]);
+    assert.match(well.stdout, /^memory +healthy +available_kib=\d+ /);
+    assert.match(well.stdout, /\ndisk:\/dev\/shm +healthy +writable=1 /);
+    assert.deepEqual(
+      (await readdir(mountPoint)).filter((name) => name.includes("bernard")),
+      [],
+      "the probe leaves nothing",
+    );
+    const bad = await call(["--once", "--config", "CONF"], "disk = /nowhere\nmin-available = 0");
+    assert.deepEqual(
+      [bad.status, bad.stdout.startsWith("disk:/nowhere  failing  nothing is mounted at /nowhere (")],
+      [1, true],
+    );
+    const readOnly = await call(["--once", "--config", "CONF"], "disk = /proc\nmin-available = 0");
+    assert.equal(readOnly.status, 0, "what cannot be written by its nature is no failure");
+  });
+
+  test("the daemon says what it does and stops on SIGTERM; its probe ends with it, even when it is killed", async () => {
+    const file = join(dir, "daemon.conf");
+    await writeFile(file, "watchdog-device = none\nrealtime = no\ndisk = /dev/shm\nchannel = none\n");
+    for (const [signal, ending] of [
+      ["SIGTERM", [0, null]],
+      ["SIGKILL", [null, "SIGKILL"]],
+    ] as const) {
+      const daemon = spawn(binary, ["--config", file], { stdio: ["ignore", "ignore", "pipe"] });
+      const [said] = await once(daemon.stderr, "data");
+      assert.equal(String(said), "bernard-guest 0.1.0: feeding nothing; checks: memory disk:/dev/shm\n");
+      daemon.kill(signal);
+      const exit = once(daemon, "exit");
+      // The probe holds standard error too: its end is the end of both.
+      await once(daemon, "close");
+      assert.deepEqual(await exit, ending);
+    }
+  });
+});
