@@ -1,9 +1,10 @@
 /** Built things, kept under a hash of all that went into them: built once, rebuilt when an input changes, never half there. */
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { buildRoot } from "./paths.ts";
+import { atProcessEnd } from "./process-end.ts";
 import { errorCode } from "./user-error.ts";
 
 /** Milliseconds for which an older build is kept after its last use: another process may still run on it. */
@@ -32,7 +33,7 @@ export async function cached(recipe: Recipe, say: Say): Promise<string> {
   const finished = join(cache, `${recipe.name}-${await hashOf(recipe)}`);
   if (existsSync(finished)) {
     const now = new Date();
-    await utimes(finished, now, now);
+    await utimes(finished, now, now).catch(() => {}); // another user's build serves us too; its owner tidies it
     return finished;
   }
   const building =
@@ -45,6 +46,7 @@ async function build(recipe: Recipe, cache: string, finished: string, say: Say):
   const unfinished = `${finished}.${process.pid}.tmp`;
   say(`building ${recipe.name}`);
   const began = performance.now();
+  const forget = atProcessEnd(() => rmSync(unfinished, { recursive: true, force: true }));
   try {
     await rm(unfinished, { recursive: true, force: true });
     await mkdir(unfinished, { recursive: true });
@@ -57,6 +59,8 @@ async function build(recipe: Recipe, cache: string, finished: string, say: Say):
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
     throw error;
+  } finally {
+    forget();
   }
   say(`built ${recipe.name} in ${((performance.now() - began) / 1000).toFixed(1)} s`);
   await forgetOlder(cache, recipe.name, finished);
@@ -82,10 +86,20 @@ async function hashFile(hash: ReturnType<typeof createHash>, path: string): Prom
 async function forgetOlder(cache: string, name: string, keep: string): Promise<void> {
   for (const entry of await readdir(cache)) {
     const path = join(cache, entry);
-    // NAME-HASH, or NAME-HASH.PID.tmp that a killed build has left
-    const [, itsName] = /^(.*)-[0-9a-f]{16}(?:\.\d+\.tmp)?$/.exec(entry) ?? [];
+    // NAME-HASH, or NAME-HASH.PID.tmp of a build under way or killed
+    const [, itsName, builder] = /^(.*)-[0-9a-f]{16}(?:\.(\d+)\.tmp)?$/.exec(entry) ?? [];
     if (itsName !== name || path === keep) continue;
     const used = await stat(path).catch(() => undefined); // gone meanwhile: another process tidies too
-    if (used !== undefined && Date.now() - used.mtimeMs > KEPT_MS) await rm(path, { recursive: true, force: true });
+    if (used === undefined) continue;
+    const left = builder !== undefined && !isRunning(Number(builder));
+    if (left || Date.now() - used.mtimeMs > KEPT_MS) await rm(path, { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return errorCode(error) !== "ESRCH";
   }
 }

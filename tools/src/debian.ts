@@ -10,21 +10,33 @@ import { UserError } from "./user-error.ts";
 const byHand = (packages: readonly string[]) =>
   `check the network and /etc/apt, or install by hand: apt-get install ${packages.join(" ")}`;
 
+/** Seconds to wait for another package manager: fresh machines upgrade themselves in the background. */
+const LOCK_S = 300;
+
 /** Installs what is missing of `packages`; says first what that is. Installs nothing twice. */
 export async function ensureInstalled(packages: readonly string[], say: Say): Promise<void> {
   const missing = packages.filter((name) => !isInstalled(name));
   if (missing.length === 0) return;
   say(`installing Debian packages: ${missing.join(" ")}`);
-  const root = process.getuid?.() === 0;
-  const command = root ? "apt-get" : "sudo";
-  const before = root ? [] : ["apt-get"];
-  const options = { hint: byHand(missing), env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" } };
-  const install = [...before, "install", "-y", "-q", "--no-install-recommends", ...missing];
+  const hint = byHand(missing);
   // Fresh machines have no package lists, and old lists name files that the mirror has dropped.
-  await run(command, [...before, "update", "-q"], options).catch((error: unknown) => {
+  await asRoot("apt-get", ["update", "-q"], hint).catch((error: unknown) => {
     say(`apt-get update was not complete (${error instanceof Error ? error.message : error}); trying all the same`);
   });
-  await run(command, install, options);
+  const options = ["-y", "-q", "--no-install-recommends", "-o", `DPkg::Lock::Timeout=${LOCK_S}`];
+  const install = () => asRoot("apt-get", ["install", ...options, ...missing], hint);
+  await install().catch(async (error: unknown) => {
+    if (!(error instanceof UserError && /dpkg was interrupted/.test(error.message))) throw error;
+    say("an earlier installation was interrupted; finishing it");
+    await asRoot("dpkg", ["--configure", "-a"], hint);
+    await install();
+  });
+}
+
+async function asRoot(command: string, args: readonly string[], hint: string): Promise<void> {
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" };
+  if (process.getuid?.() === 0) await run(command, args, { hint, env });
+  else await run("sudo", [command, ...args], { hint, env });
 }
 
 function isInstalled(name: string): boolean {
@@ -58,13 +70,18 @@ class PrivateApt {
 
   async query(args: readonly string[]): Promise<string> {
     await this.#lists();
-    return (await run("apt-cache", [...this.#options, ...args])).toString();
+    const [verb, ...rest] = args as [string, ...string[]];
+    return (await run("apt-cache", [verb, ...this.#options, ...rest], { hint: await this.#hint() })).toString();
   }
 
   async download(name: string, dir: string): Promise<void> {
+    await this.#lists();
+    await run("apt-get", ["download", ...this.#options, "-q", name], { cwd: dir, hint: await this.#hint() });
+  }
+
+  async #hint(): Promise<string> {
     const complaint = await this.#lists();
-    const hint = complaint === undefined ? "check the network and /etc/apt" : `apt-get update had said: ${complaint}`;
-    await run("apt-get", [...this.#options, "download", "-q", name], { cwd: dir, hint });
+    return `check the network and /etc/apt${complaint === undefined ? "" : ` (apt-get update had said: ${complaint})`}`;
   }
 
   /** Fetches the package lists once a process; what apt complained of matters only if a download fails too. */
@@ -72,7 +89,7 @@ class PrivateApt {
     this.#updated ??= (async () => {
       await mkdir(join(this.#state, "lists/partial"), { recursive: true });
       await mkdir(join(this.#state, "cache/archives/partial"), { recursive: true });
-      return run("apt-get", [...this.#options, "update", "-q"]).then(
+      return run("apt-get", ["update", ...this.#options, "-q"]).then(
         () => undefined,
         (error: Error) => error.message,
       );

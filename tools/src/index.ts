@@ -3,5 +3,6 @@ export { cached, type Recipe, type Say } from "./cached.ts";
 export { ensureInstalled, kernelPackage, unpack } from "./debian.ts";
 export { takeLock } from "./lock.ts";
 export { buildRoot, root } from "./paths.ts";
+export { atProcessEnd } from "./process-end.ts";
 export { run } from "./run.ts";
 export { errorCode, errorLine, UserError } from "./user-error.ts";

@@ -28,12 +28,12 @@ export async function takeLock(name: string, hint: string): Promise<() => Promis
 function holder(address: string): Promise<string> {
   return new Promise((resolve) => {
     let said = "";
-    connect(address)
-      .setTimeout(1000, () => resolve("unknown"))
+    const socket = connect(address)
+      .setTimeout(1000, () => socket.destroy()) // it is stopped: Ctrl-Z
       .on("data", (chunk) => {
         said += chunk;
       })
-      .on("end", () => resolve(said))
-      .on("error", () => resolve("unknown"));
+      .on("error", () => {})
+      .on("close", () => resolve(said || "unknown"));
   });
 }

@@ -1,6 +1,7 @@
 /** Runs a program to its end and hands back what it printed. */
 import { spawn } from "node:child_process";
-import { errorCode, UserError } from "./user-error.ts";
+import { atProcessEnd } from "./process-end.ts";
+import { errorCode, NO_SPACE_HINT, UserError } from "./user-error.ts";
 
 export interface RunOptions {
   readonly cwd?: string;
@@ -10,23 +11,28 @@ export interface RunOptions {
   readonly hint?: string;
 }
 
-/** Resolves to standard output; a missing program or a non-zero exit is a {@link UserError} with the last line of standard error. */
+/** Resolves to standard output; the program ends with us. A missing program or a non-zero exit is a {@link UserError} with the last line of standard error. */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: options.cwd, env: options.env ?? process.env });
+    const forget = atProcessEnd(() => child.kill());
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
     child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
     child.on("error", (error) => {
+      forget();
       const missing = errorCode(error) === "ENOENT";
       reject(new UserError(missing ? `${command}: no such program` : `${command}: ${error.message}`, options.hint));
     });
     child.on("close", (code, signal) => {
+      forget();
       if (code === 0) return resolve(Buffer.concat(out));
       const said = Buffer.concat(err).toString().trim().split("\n");
       const tail = said.findLast((line) => /error|fail|no space/i.test(line)) ?? said.at(-1) ?? "";
-      reject(new UserError(`${command} ${args[0] ?? ""} ended with ${signal ?? code}: ${tail}`, options.hint));
+      const what = args[0]?.startsWith("-") === false ? `${command} ${args[0]}` : command;
+      const hint = /no space left/i.test(tail) ? NO_SPACE_HINT : options.hint;
+      reject(new UserError(`${what} ended with ${signal ?? code}: ${tail}`, hint));
     });
     child.stdin.on("error", () => {}); // a program that ends early is judged by its exit code
     child.stdin.end(options.input);

@@ -21,9 +21,20 @@ export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
+export const NO_SPACE_HINT = "free some disk space and try again";
+
+/** What to do about the system's own errors, by their code. */
+const HINTS: Readonly<Record<string, string>> = {
+  ENOSPC: NO_SPACE_HINT,
+  EDQUOT: NO_SPACE_HINT,
+  EACCES: "run this as the user who owns that file, or as root",
+  EPERM: "run this as the user who owns that file, or as root",
+  EROFS: "put the checkout and the temporary folder (TMPDIR) where files can be written",
+};
+
 /** The one line to print for whatever was thrown. */
 export function errorLine(error: unknown): string {
-  if (errorCode(error) === "ENOSPC") return `${(error as Error).message}; free some disk space and try again`;
   const text = error instanceof Error ? error.message : String(error);
-  return text.replaceAll(/\s*\n\s*/g, " ");
+  const hint = HINTS[errorCode(error) ?? ""];
+  return (hint === undefined ? text : `${text}; ${hint}`).replaceAll(/\s*\n\s*/g, " ");
 }
