@@ -31,10 +31,14 @@ export class QemuProcess {
   /** The other end of QEMU's descriptor 3. */
   readonly monitor: Duplex;
   readonly #child: ChildProcess;
+  readonly #killAtOurExit = () => void this.#child.kill("SIGKILL");
   #stderr = "";
 
   private constructor(child: ChildProcess, pid: number, exited: Promise<Exit>) {
     this.#child = child;
+    // What may outlive us does so only once it is released.
+    process.once("exit", this.#killAtOurExit);
+    exited.then(() => process.off("exit", this.#killAtOurExit));
     this.pid = pid;
     this.exited = exited;
     this.monitor = child.stdio[3] as Duplex;
@@ -98,6 +102,7 @@ export class QemuProcess {
 
   /** Lets our own process end before this one. */
   release(): void {
+    process.off("exit", this.#killAtOurExit);
     this.#child.unref();
     this.#child.stderr?.destroy();
     this.monitor.destroy();
