@@ -54,12 +54,10 @@ export class Screen {
     hold: number,
     seconds: number,
   ): void {
-    this.line(
-      `
+    this.#paragraph(`
 A Linux guest in QEMU (${accelerator}), booted in ${seconds.toFixed(1)} s. bernard-guest feeds its ${options.model}, timeout ${options.timeout} s.
 Checks here fail after ${hold} s over their limit (by default 30 s and more), memory from a stall of 20 % of the
-time on (40 %). The end is the plain one: last words, the timeout cut to the device's shortest, feeding stopped; the device fires.`,
-    );
+time on (40 %). The end is the plain one: last words, the timeout cut to the device's shortest, feeding stopped; the device fires.`);
   }
 
   /** Heads an act and hands back its timeline. */
@@ -112,8 +110,9 @@ The shortest time from failed to fire that ${model} allows is ${SHORTEST_S[model
 To protect a guest of your own:
   host    give it the device: <watchdog model='${model}' action='reset'/> in its libvirt XML,
           or -device ${model} -action watchdog=reset for QEMU itself
-  guest   modprobe ${model === "ib700" ? "ib700wdt" : model}, then copy build/x86_64/bernard-guest into it and try 'bernard-guest --once';
-          have the service manager run 'bernard-guest --config FILE' ('--help' lists the keys)`);
+  guest   modprobe ${model === "ib700" ? "ib700wdt" : model}, then copy build/x86_64/bernard-guest into it;
+          'bernard-guest --help' lists the keys of its configuration, '--once' runs every check once;
+          have the service manager run 'bernard-guest --config FILE'`);
   }
 
   kept({ pid, dir, shell, console }: KeptGuest): void {
