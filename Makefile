@@ -43,7 +43,7 @@ prepared: setup
 	@mv build/accelerator.new build/accelerator
 
 check: setup ## format, lint, types, dead code
-	@$(BIN)/biome ci --reporter=summary .
+	@$(BIN)/biome ci --colors=off .
 	@$(BIN)/tsc -p .
 	@$(BIN)/knip
 
