@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
@@ -128,10 +128,10 @@ suite("bernard-guest", () => {
   });
 
   test("--check accepts the README's configuration", async () => {
-    const { status, stdout } = await call(
-      ["--check", "--config", "CONF"],
-      "watchdog-timeout = 30\ndisk = /\ndisk = /data\n",
-    );
+    const readme = (await readFile(join(import.meta.dirname, "../../../README.md"))).toString();
+    const example = /```ini\n(.*?)```/s.exec(readme)?.[1]?.replaceAll(/^ +/gm, "") ?? "";
+    assert.match(example, /^watchdog-timeout = /);
+    const { status, stdout } = await call(["--check", "--config", "CONF"], example);
     assert.deepEqual([status, stdout.endsWith("conf: valid\n")], [0, true]);
   });
 
@@ -148,7 +148,7 @@ suite("bernard-guest", () => {
   });
 
   test("--once prints a table, and exits 1 when something is wrong", async () => {
-    const { mountPoint } = { mountPoint: "/dev/shm" };
+    const mountPoint = "/dev/shm";
     const well = await call(["--once", "--config", "CONF"], `disk = ${mountPoint}`);
     assert.deepEqual([well.status, well.stderr], [0, ""]);
     assert.match(well.stdout, /^memory +healthy +available_kib=\d+ /);
