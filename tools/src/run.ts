@@ -23,15 +23,17 @@ export function run(command: string, args: readonly string[], options: RunOption
     child.on("error", (error) => {
       forget();
       const missing = errorCode(error) === "ENOENT";
-      reject(new UserError(missing ? `${command}: no such program` : `${command}: ${error.message}`, options.hint));
+      const what = missing ? `${command}: no such program` : `${command}: ${error.message}`;
+      reject(new UserError(what, options.hint ?? (missing ? "install it, or complete PATH" : undefined)));
     });
     child.on("close", (code, signal) => {
       forget();
       if (code === 0) return resolve(Buffer.concat(out));
       const said = Buffer.concat(err).toString().trim().split("\n");
-      const tail = said.findLast((line) => /error|fail|no space/i.test(line)) ?? said.at(-1) ?? "";
+      const noSpace = said.find((line) => /no space left/i.test(line)); // what follows it are its consequences
+      const tail = noSpace ?? said.findLast((line) => /error|fail/i.test(line)) ?? said.at(-1) ?? "";
       const what = args[0]?.startsWith("-") === false ? `${command} ${args[0]}` : command;
-      const hint = /no space left/i.test(tail) ? NO_SPACE_HINT : options.hint;
+      const hint = noSpace === undefined ? options.hint : NO_SPACE_HINT;
       reject(new UserError(`${what} ended with ${signal ?? code}: ${tail}`, hint));
     });
     child.stdin.on("error", () => {}); // a program that ends early is judged by its exit code

@@ -29,6 +29,7 @@ const HINTS: Readonly<Record<string, string>> = {
   EDQUOT: NO_SPACE_HINT,
   EACCES: "run this as the user who owns that file, or as root",
   EPERM: "run this as the user who owns that file, or as root",
+  EISDIR: "move that folder away: a file belongs there",
   EROFS: "put the checkout and the temporary folder (TMPDIR) where files can be written",
 };
 

@@ -24,6 +24,10 @@ const failures: readonly (readonly [script: string, message: string])[] = [
   ["echo first >&2; echo 'error: no such thing' >&2; echo bye >&2; exit 3", "sh ended with 3: error: no such thing; h"],
   ["echo first >&2; echo last >&2; exit 1", "sh ended with 1: last; h"],
   ["kill -9 $$", "sh ended with SIGKILL: ; h"],
+  [
+    "echo 'ld: No space left on device' >&2; echo 'error: ld failed' >&2; exit 1",
+    "sh ended with 1: ld: No .*; free .*",
+  ],
   ["dd if=/dev/zero of=/dev/full count=1", "sh ended with 1: dd: .*: No space left on device; free some disk space .*"],
 ];
 

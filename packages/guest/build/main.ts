@@ -4,7 +4,7 @@ import { ARCHES, buildGuest } from "./build.ts";
 
 try {
   for (const arch of ARCHES) {
-    const { daemon } = await buildGuest(arch, console.error);
+    const { daemon } = await buildGuest(arch, (line) => console.error(`- ${line}`));
     console.log(daemon);
   }
 } catch (error) {
