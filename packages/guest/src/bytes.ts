@@ -35,7 +35,7 @@ export function decode(bytes: Uint8Array): string {
 }
 
 /** Offset just behind the first `key`, or -1. */
-function behind(bytes: Uint8Array, key: Uint8Array): number {
+export function behind(bytes: Uint8Array, key: Uint8Array): number {
   const first = key[0] as number;
   for (let at = bytes.indexOf(first); at !== -1; at = bytes.indexOf(first, at + 1)) {
     let same = 1;

@@ -39,21 +39,32 @@ export class HeldCheck {
   verdict: Verdict = "healthy";
   #reading: Reading = { reason: "", readings: {} };
   #badSince: number | undefined;
+  #lookedAt: number | undefined;
+  readonly #longestRound: number;
+  /** Time (ms) since #badSince that went by in gaps: the host was starved, or the guest stood still. */
+  #unseen = 0;
 
-  constructor(check: Check) {
+  /** @param longestRound a longer gap (ms) between two looks counts towards no hold time: nobody saw what happened in it */
+  constructor(check: Check, longestRound: number) {
     this.check = check;
+    this.#longestRound = longestRound;
   }
 
   /** Takes a reading at `now`; true when the verdict changed. */
   look(now: number): boolean {
     const before = this.verdict;
+    const gap = now - (this.#lookedAt ?? now);
+    this.#lookedAt = now;
     this.#reading = this.check.read(now);
     if (this.#reading.reason === "") {
       this.#badSince = undefined;
+      this.#unseen = 0;
       this.verdict = "healthy";
     } else {
+      if (gap > this.#longestRound) this.#unseen += gap;
       this.#badSince = Math.min(this.#badSince ?? now, this.#reading.since ?? now);
-      this.verdict = now - this.#badSince >= (this.#reading.hold ?? 0) ? "failed" : "failing";
+      const lasted = now - this.#badSince - this.#unseen;
+      this.verdict = lasted >= (this.#reading.hold ?? 0) ? "failed" : "failing";
     }
     return this.verdict !== before;
   }

@@ -6,16 +6,25 @@ export type Key =
       readonly name: string;
       readonly type: "number";
       readonly unit: string;
+      /** Fractions are refused. */
+      readonly whole?: true;
       readonly min: number;
       readonly max: number;
       readonly fallback: number;
       readonly help: string;
     }
   | { readonly name: string; readonly type: "path"; readonly fallback: string; readonly help: string }
-  | { readonly name: string; readonly type: "paths"; readonly fallback: readonly string[]; readonly help: string }
+  | {
+      readonly name: string;
+      readonly type: "paths";
+      /** How many at most. */
+      readonly most: number;
+      readonly fallback: readonly string[];
+      readonly help: string;
+    }
   | { readonly name: string; readonly type: "switch"; readonly fallback: boolean; readonly help: string };
 
-/** Longest path a setting may name, in characters. */
+/** Longest path a setting may name, in UTF-16 units: a bound for what is kept, well below the kernel's own PATH_MAX. */
 const MAX_PATH = 1024;
 
 type Value = number | string | boolean | readonly string[];
@@ -84,6 +93,7 @@ function takeLine(
   if (key.type === "paths") {
     const others = before === undefined ? [] : (values.get(name) as readonly string[]);
     if (others.includes(value as string)) return `${name}: '${shorten(text)}' is given twice; keep one`;
+    if (others.length === key.most) return `${name}: more than ${key.most} of them; keep that many`;
     values.set(name, value === "none" ? others : [...others, value as string]);
   } else values.set(name, value);
   return undefined;
@@ -93,8 +103,9 @@ function parseValue(key: Key, text: string): number | string | boolean | { probl
   switch (key.type) {
     case "number": {
       const number = isPlainDecimal(text) ? Number(text) : Number.NaN;
-      const legal = number >= key.min && number <= key.max;
-      return legal ? number : { problem: `not a number from ${key.min} to ${key.max} (${key.unit})` };
+      const legal = number >= key.min && number <= key.max && !(key.whole && number % 1 !== 0);
+      const kind = key.whole ? "whole number" : "number";
+      return legal ? number : { problem: `not a ${kind} from ${key.min} to ${key.max} (${key.unit})` };
     }
     case "switch":
       if (text === "yes" || text === "no") return text === "yes";
@@ -102,7 +113,7 @@ function parseValue(key: Key, text: string): number | string | boolean | { probl
     default:
       if (text.startsWith("/") && text.length < MAX_PATH) return withoutSlashes(text);
       if (text === "none") return text;
-      return { problem: `neither 'none' nor an absolute path shorter than ${MAX_PATH} bytes` };
+      return { problem: `neither 'none' nor an absolute path of less than ${MAX_PATH} characters` };
   }
 }
 

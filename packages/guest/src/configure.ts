@@ -21,25 +21,59 @@ export function print(line: string): void {
   system.write(1, encode(`${line}\n`));
 }
 
+/** Bytes of a configuration file: far more than one needs, and an end for whatever is named by mistake. */
+const MAX_FILE = 64 * 1024;
+
+/** Problems that are told one by one; the rest is counted. */
+const MAX_PROBLEMS = 20;
+
 /** The settings of `file`, or an end with the reasons on standard error. */
 export function loadSettings(file: string): Settings {
-  const bytes = system.readWhole(file);
-  if (typeof bytes === "number") {
-    const why = bytes === -abi.ENOENT ? "no such file" : `cannot be read (errno ${-bytes})`;
-    complain(`${file}: ${why}; name another with --config FILE`);
+  const text = readText(file);
+  if (typeof text === "number") {
+    complain(`${file}: ${explainRead(-text)}; name another with --config FILE`);
     return system.exit(EXIT.usage);
   }
-  const settings = parseConfig(decode(bytes), file, keys);
+  const settings = parseConfig(text, file, keys);
   if (!("problems" in settings)) return checkTogether(settings, file);
-  for (const problem of settings.problems) complain(problem);
+  for (const problem of settings.problems.slice(0, MAX_PROBLEMS)) complain(problem);
+  const more = settings.problems.length - MAX_PROBLEMS;
+  if (more > 0) complain(`${file}: ${more} more problems`);
   return system.exit(EXIT.usage);
+}
+
+/** The whole file, or a negative errno: EFBIG where it is too long. */
+function readText(file: string): string | number {
+  const bytes: number[] = [];
+  const result = system.readChunks(file, (chunk) => {
+    for (const byte of chunk) bytes.push(byte);
+    return bytes.length <= MAX_FILE;
+  });
+  if (result < 0) return result;
+  return bytes.length > MAX_FILE ? -abi.EFBIG : decode(new Uint8Array(bytes));
+}
+
+function explainRead(errno: number): string {
+  switch (errno) {
+    case abi.ENOENT:
+      return "no such file";
+    case abi.EFBIG:
+      return `longer than ${MAX_FILE / 1024} KiB, so it is no configuration`;
+    default:
+      return `cannot be read (errno ${errno})`;
+  }
+}
+
+/** Whether one late feed is survived. */
+export function isFedInTime(interval: number, timeout: number): boolean {
+  return interval * 2 <= timeout;
 }
 
 /** Values that are legal each but not together. */
 function checkTogether(settings: Settings, file: string): Settings {
   const timeout = settings.number("watchdog-timeout");
   const interval = settings.number("interval");
-  if (interval * 2 <= timeout) return settings;
+  if (isFedInTime(interval, timeout)) return settings;
   complain(
     `${file}: interval ${interval} s is over half of watchdog-timeout ${timeout} s: one late feed would fire; lower it`,
   );

@@ -1,7 +1,7 @@
 /** The daemon: `bernard-guest [--config FILE]`. Everything else on a command line goes to the tools, a program of its own. */
 import { decode } from "./bytes.ts";
 import type { Settings } from "./config.ts";
-import { complain, createChecks, DEFAULT_FILE, EXIT, loadSettings, pathOrNone } from "./configure.ts";
+import { complain, createChecks, DEFAULT_FILE, EXIT, isFedInTime, loadSettings, pathOrNone } from "./configure.ts";
 import { Daemon } from "./daemon.ts";
 import * as abi from "./linux/abi.ts";
 import { LinuxPlatform } from "./linux/platform.ts";
@@ -15,15 +15,25 @@ function main(): never {
   const settings = loadSettings(args[1] ?? DEFAULT_FILE);
   const platform = new LinuxPlatform({
     channel: pathOrNone(settings, "channel"),
-    stateDirectory: settings.path("state-directory"),
+    stateDirectory: pathOrNone(settings, "state-directory"),
   });
   // The order matters: children are forked before memory is locked and before there is a device that they could hold open.
   const checks = createChecks(settings, platform, "watch");
-  if (settings.on("realtime")) platform.harden(settings.number("priority"));
+  const refused = platform.harden(settings.on("realtime") ? settings.number("priority") : undefined);
   const { device, timeout } = arm(settings, platform);
+  if (refused.length > 0) {
+    platform.log(`warning: ${refused.join(", ")}; needs CAP_SYS_RESOURCE, CAP_IPC_LOCK, CAP_SYS_NICE`, true);
+  }
   const interval = settings.number("interval");
   const boot = platform.readFile("/proc/sys/kernel/random/boot_id");
-  const daemon = new Daemon({ platform, checks, device, timeout, boot: boot === undefined ? "" : decode(boot).trim() });
+  const daemon = new Daemon({
+    platform,
+    interval,
+    checks,
+    device,
+    timeout,
+    boot: boot === undefined ? "" : decode(boot).trim(),
+  });
   daemon.start();
   let next = now();
   do {
@@ -46,24 +56,40 @@ function arm(settings: Settings, platform: LinuxPlatform): { device: Device | un
     return system.exit(EXIT.refused);
   }
   platform.adopt(device.fd);
-  const timeout = device.setTimeout(wanted);
-  if (timeout < 0) {
-    device.disarm();
-    complain(
-      `${path}: ${device.identity} does not take watchdog-timeout ${wanted} s (errno ${-timeout}); choose a shorter one`,
-    );
-    return system.exit(EXIT.refused);
-  }
-  if (timeout !== wanted) platform.log(`${device.identity} made a timeout of ${timeout} s out of ${wanted} s`, true);
-  return { device, timeout };
+  const timeout = takeTimeout(device, wanted, platform);
+  const interval = settings.number("interval");
+  if (timeout > 0 && isFedInTime(interval, timeout)) return { device, timeout };
+  device.disarm();
+  const { identity } = device;
+  if (timeout <= 0)
+    complain(`${path}: ${identity} takes no timeout and tells none (errno ${-timeout}); choose another device`);
+  else complain(`${path}: ${identity} fires after ${timeout} s: lower interval (${interval} s) to half of that`);
+  return system.exit(EXIT.refused);
+}
+
+/** Seconds in force: what the device makes of `wanted`, or keeps where it refuses that; a negative errno where it tells neither. */
+function takeTimeout(device: Device, wanted: number, platform: LinuxPlatform): number {
+  const set = device.setTimeout(wanted);
+  const timeout = set > 0 ? set : device.timeout();
+  if (timeout <= 0) return set;
+  if (set < 0)
+    platform.log(`warning: ${device.identity} refuses ${wanted} s (errno ${-set}) and keeps ${timeout} s`, true);
+  else if (set !== wanted) platform.log(`warning: ${device.identity} made ${set} s out of ${wanted} s`, true);
+  return timeout;
 }
 
 function explainOpen(errno: number): string {
-  if (errno === abi.EBUSY)
-    return "another program holds it (systemd's RuntimeWatchdogSec, watchdog, watchdogd?); stop that one first";
-  if (errno === abi.ENOENT)
-    return "no such device; give the guest a watchdog and load its driver (modprobe i6300esb or ib700wdt)";
-  if (errno === abi.ENOTTY)
-    return "not a watchdog device (no answer to WDIOC_GETSUPPORT); name another as watchdog-device";
-  return `cannot be opened (errno ${errno}); run as root`;
+  switch (errno) {
+    case abi.EBUSY:
+      return "another program holds it (systemd's RuntimeWatchdogSec, watchdog, watchdogd?); stop that one first";
+    case abi.ENOENT:
+      return "no such device; give the guest a watchdog and load its driver (modprobe i6300esb or ib700wdt)";
+    case abi.ENOTTY:
+      return "not a watchdog device (no answer to WDIOC_GETSUPPORT); name another as watchdog-device";
+    case abi.EACCES:
+    case abi.EPERM:
+      return `may not be opened (errno ${errno}); run as root`;
+    default:
+      return `cannot be opened (errno ${errno}); see the kernel's log`;
+  }
 }

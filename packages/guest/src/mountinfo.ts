@@ -4,7 +4,7 @@
  *   36 25 254:0 / /data rw,relatime shared:1 - ext4 /dev/mapper/data rw,errors=remount-ro
  *   ids   device   mount point, its own flags, optional fields, a dash, type, source, the file system's flags
  */
-import { decode } from "./bytes.ts";
+import { behind, decode, encode } from "./bytes.ts";
 
 export interface Mount {
   /** Device number, `MAJOR:MINOR`. */
@@ -16,30 +16,57 @@ export interface Mount {
   readonly flags: string;
 }
 
-/** The mount at `point`, the topmost where several are stacked; undefined where none is. */
-export function findMount(mountinfo: Uint8Array, point: string): Mount | undefined {
-  let found: Mount | undefined;
-  for (const line of decode(mountinfo).split("\n")) {
+const NEWLINE = 10;
+
+/** A line longer than this is not waited for; overlays with many layers have the longest, a few KiB. */
+const LONGEST_LINE = 16 * 1024;
+
+/** Looks for the mount at one point in a mountinfo of any length, given chunk by chunk; of several stacked, the topmost (the last) counts. */
+export class MountSearch {
+  readonly #point: string;
+  /** What every line of this mount has in it: cheap to look for before a line is taken apart. */
+  readonly #key: Uint8Array;
+  #rest = new Uint8Array(0);
+  found: Mount | undefined;
+
+  constructor(point: string) {
+    this.#point = point;
+    this.#key = encode(`${escapePath(point)} `);
+  }
+
+  /** Takes the next chunk; always wants more. */
+  readonly take = (chunk: Uint8Array): boolean => {
+    const bytes = new Uint8Array(this.#rest.length + chunk.length);
+    bytes.set(this.#rest);
+    bytes.set(chunk, this.#rest.length);
+    let start = 0;
+    for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
+      const line = bytes.subarray(start, end);
+      if (behind(line, this.#key) !== -1) this.#takeLine(decode(line));
+      start = end + 1;
+    }
+    this.#rest = bytes.length - start > LONGEST_LINE ? new Uint8Array(0) : bytes.slice(start);
+    return true;
+  };
+
+  #takeLine(line: string): void {
     const fields = line.split(" ");
     const dash = fields.indexOf("-", 6);
-    if (dash === -1 || unescapePath(fields[4] as string) !== point) continue;
-    const own = (fields[5] as string).split(",");
-    found = {
+    if (dash === -1 || fields[4] !== escapePath(this.#point)) return;
+    this.found = {
       device: fields[2] as string,
       type: fields[dash + 1] ?? "",
-      readOnlyByIntent: own.includes("ro"),
+      readOnlyByIntent: (fields[5] as string).split(",").includes("ro"),
       flags: fields[dash + 3] ?? "",
     };
   }
-  return found;
 }
 
-/** Spaces, tabs, newlines and backslashes in paths are written as three octal digits: `\040`. */
-function unescapePath(path: string): string {
-  const parts = path.split("\\");
-  return parts
-    .map((part, index) =>
-      index === 0 ? part : String.fromCharCode(Number.parseInt(part.slice(0, 3), 8)) + part.slice(3),
-    )
-    .join("");
+/** As the kernel writes paths: space, tab, newline and backslash as three octal digits, `\040`. */
+function escapePath(path: string): string {
+  let escaped = "";
+  for (const character of path) {
+    escaped += " \t\n\\".includes(character) ? `\\0${character.charCodeAt(0).toString(8).padStart(2, "0")}` : character;
+  }
+  return escaped;
 }

@@ -5,6 +5,8 @@ export interface Platform {
   now(): number;
   /** A small file of /proc, /sys or /run as it is now; undefined where it cannot be read. Valid until the next call. */
   readFile(path: string): Uint8Array | undefined;
+  /** As {@link readFile} for a file of any length: `take` gets it chunk by chunk until it returns false. False where it cannot be read. */
+  readChunks(path: string, take: (chunk: Uint8Array) => boolean): boolean;
   /** Where a symbolic link points, undefined where there is none. */
   readLink(path: string): string | undefined;
   /** Forks the child that touches the file system at `directory` in our place. */
@@ -22,6 +24,8 @@ export interface Device {
   readonly unstoppable: boolean;
   /** 0, or a negative errno. */
   feed(): number;
+  /** Seconds in force, or a negative errno where the driver does not tell. */
+  timeout(): number;
   /** Seconds in force afterwards, or a negative errno. */
   setTimeout(seconds: number): number;
   /** Magic close: stops the device, where the kernel lets it be stopped. */
@@ -41,8 +45,8 @@ export type ProbeStep = (typeof PROBE_STEPS)[number];
 export interface Probe {
   /** Since when (ms) a question is outstanding, undefined when none is. */
   readonly askedAt: number | undefined;
-  /** Asks for one create + write + fsync + remove. */
-  ask(): void;
+  /** Asks for one create + write + fsync + remove; false when there is no child to ask and none could be forked. */
+  ask(): boolean;
   /** The answer to the last question, once. */
   take(): ProbeAnswer | undefined;
   /** Asks it to write these last words to a file, if it still can; nobody waits. */

@@ -12,6 +12,7 @@ const daemonKeys: readonly Key[] = [
   {
     name: "watchdog-timeout",
     type: "number",
+    whole: true,
     unit: "seconds",
     min: 1,
     max: 2046,
@@ -27,10 +28,16 @@ const daemonKeys: readonly Key[] = [
     fallback: 1,
     help: "time from one round of checks and feed to the next",
   },
-  { name: "realtime", type: "switch", fallback: true, help: "lock all memory and run at real-time priority" },
+  {
+    name: "realtime",
+    type: "switch",
+    fallback: true,
+    help: "lock all memory and run at real-time priority; no: keep only the protection from the OOM killer",
+  },
   {
     name: "priority",
     type: "number",
+    whole: true,
     unit: "SCHED_FIFO priority",
     min: 1,
     max: 99,

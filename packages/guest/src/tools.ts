@@ -33,8 +33,10 @@ function main(): never {
       loadSettings(file);
       print(`${file}: valid`);
       return system.exit(EXIT.well);
-    default:
+    case "--once":
       return once(file);
+    default:
+      return usage("--config is given twice");
   }
 }
 
@@ -46,10 +48,10 @@ function usage(problem: string): never {
 /** Runs every check once, as far as one look can tell, and prints what each saw. The device is not opened, nothing is fed. */
 function once(file: string): never {
   const settings = loadSettings(file);
-  const platform = new LinuxPlatform({ channel: undefined, stateDirectory: "none" });
+  const platform = new LinuxPlatform({ channel: undefined, stateDirectory: undefined });
   const checks = createChecks(settings, platform, "once");
   for (const check of checks) check.read(now());
-  platform.settle(now() + ONCE_PATIENCE);
+  if (platform.settle(now() + ONCE_PATIENCE)) return system.exit(EXIT.finding);
   let findings = 0;
   const rows = checks.map((check) => {
     const { reason, readings } = check.read(now());

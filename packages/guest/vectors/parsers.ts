@@ -1,6 +1,6 @@
 /** The kernel's text files, as kernels print them and as they do not. */
 import { decode, encode, numberBehind } from "../src/bytes.ts";
-import { findMount } from "../src/mountinfo.ts";
+import { MountSearch } from "../src/mountinfo.ts";
 import { suite } from "./vector.ts";
 
 const meminfo =
@@ -53,7 +53,24 @@ const mountinfo = [
   "",
 ].join("\n");
 
-export const mounts = suite("findMount", (point: string) => findMount(encode(mountinfo), point) ?? "none", [
+/** The mount at a point, from chunks of this many bytes. */
+function findMount(point: string, chunkSize: number): unknown {
+  const search = new MountSearch(point);
+  const bytes = encode(mountinfo);
+  for (let at = 0; at < bytes.length; at += chunkSize) search.take(bytes.subarray(at, at + chunkSize));
+  return search.found ?? "none";
+}
+
+export const chunks = suite("MountSearch, chunk by chunk", (size: number) => findMount("/data", size), [
+  ["one byte at a time", 1, { device: "254:0", type: "ext4", readOnlyByIntent: false, flags: "rw,errors=remount-ro" }],
+  [
+    "a chunk that ends in a line",
+    64,
+    { device: "254:0", type: "ext4", readOnlyByIntent: false, flags: "rw,errors=remount-ro" },
+  ],
+]);
+
+export const mounts = suite("MountSearch", (point: string) => findMount(point, 4096), [
   ["root", "/", { device: "0:2", type: "rootfs", readOnlyByIntent: false, flags: "rw" }],
   [
     "optional fields skipped",
@@ -68,4 +85,8 @@ export const mounts = suite("findMount", (point: string) => findMount(encode(mou
   ],
   ["the topmost of two", "/stacked", { device: "254:3", type: "ext4", readOnlyByIntent: true, flags: "rw" }],
   ["not a mount", "/elsewhere", "none"],
+]);
+
+export const arithmetic = suite("numbers", (sum: readonly [number, number]) => sum[0] + sum[1], [
+  ["are IEEE doubles, rounded once", [9007199254740994, 1 - 1 / 65536], 9007199254740994],
 ]);

@@ -8,8 +8,8 @@ export interface Change {
   readonly at: number;
   /** Files as they read from now on; undefined: gone. */
   readonly files?: Readonly<Record<string, string | undefined>>;
-  /** What probes answer from now on; `hang`: nothing. */
-  readonly probe?: ProbeAnswer | "hang";
+  /** What probes answer from now on; `hang`: nothing; `unborn`: there is no child, and none can be forked. */
+  readonly probe?: ProbeAnswer | "hang" | "unborn";
   /** Where a hanging probe sleeps. */
   readonly asleep?: string;
 }
@@ -20,7 +20,7 @@ export class ScriptedPlatform implements Platform {
   readonly heard: string[] = [];
   #now = 0;
   readonly #files = new Map<string, string | undefined>();
-  #behaviour: ProbeAnswer | "hang" = OK;
+  #behaviour: ProbeAnswer | "hang" | "unborn" = OK;
   #asleep = "";
   readonly #probes: ScriptedProbe[] = [];
 
@@ -52,17 +52,31 @@ export class ScriptedPlatform implements Platform {
     return text === undefined ? undefined : encode(text);
   }
 
+  readChunks(path: string, take: (chunk: Uint8Array) => boolean): boolean {
+    const bytes = this.readFile(path);
+    if (bytes !== undefined) take(bytes);
+    return bytes !== undefined;
+  }
+
   readLink(path: string): string | undefined {
     return this.#files.get(path);
   }
 
   startProbe(): Probe {
-    const probe = new ScriptedProbe(this, () => this.#asleep);
+    const probe = new ScriptedProbe(
+      this,
+      () => this.#asleep,
+      () => this.#behaviour !== "unborn",
+    );
     this.#probes.push(probe);
     return probe;
   }
 
-  log(): void {}
+  /** Only what has no other way to show; the rest is on the channel too. */
+  log(line: string): void {
+    const telling = ["warning", "refuses to be fed", ": unmounted", ": mounted anew"];
+    if (telling.some((part) => line.includes(part))) this.note(`log: ${line}`);
+  }
 
   send(line: string): boolean {
     const message = JSON.parse(line);
@@ -85,14 +99,17 @@ class ScriptedProbe implements Probe {
   #answer: ProbeAnswer | undefined;
   readonly #platform: ScriptedPlatform;
   readonly sleepingIn: () => string;
+  readonly #born: () => boolean;
 
-  constructor(platform: ScriptedPlatform, sleepingIn: () => string) {
+  constructor(platform: ScriptedPlatform, sleepingIn: () => string, born: () => boolean) {
     this.#platform = platform;
     this.sleepingIn = sleepingIn;
+    this.#born = born;
   }
 
-  ask(): void {
-    this.askedAt = this.#platform.now();
+  ask(): boolean {
+    if (this.#born()) this.askedAt = this.#platform.now();
+    return this.#born();
   }
 
   take(): ProbeAnswer | undefined {
@@ -105,23 +122,28 @@ class ScriptedProbe implements Probe {
     this.#platform.note(`to disk: ${lastWords.trim()}`);
   }
 
-  run(behaviour: ProbeAnswer | "hang"): void {
-    if (this.askedAt === undefined || behaviour === "hang") return;
+  run(behaviour: ProbeAnswer | "hang" | "unborn"): void {
+    if (this.askedAt === undefined || typeof behaviour === "string") return;
     this.#answer = behaviour;
     this.askedAt = undefined;
   }
 }
 
 /** A device that takes every feed and writes down only what is rare. */
-export function scriptedDevice(platform: ScriptedPlatform, shortest = 1): Device & { feeds: number } {
+export function scriptedDevice(
+  platform: ScriptedPlatform,
+  shortest: number,
+  feedResult: number,
+): Device & { feeds: number } {
   return {
     feeds: 0,
     identity: "scripted",
     unstoppable: false,
     feed() {
       this.feeds += 1;
-      return 0;
+      return feedResult;
     },
+    timeout: () => 10,
     setTimeout(seconds) {
       platform.note(`timeout ${seconds} s asked`);
       return seconds < shortest ? -22 : seconds;

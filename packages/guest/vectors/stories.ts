@@ -13,6 +13,11 @@ interface Story {
   readonly until: number;
   /** The device's shortest timeout. */
   readonly shortest?: number;
+  /** What the device says to a feed. */
+  readonly feedResult?: number;
+  readonly noDevice?: true;
+  /** Seconds of which no round is seen: the host was starved. */
+  readonly gap?: readonly [from: number, to: number];
 }
 
 const meminfo = (available: number, swap = "SwapTotal: 0 kB\nSwapFree: 0 kB\n") =>
@@ -41,13 +46,21 @@ function tell(story: Story): unknown {
   const platform = new ScriptedPlatform(healthy);
   const settings = parseConfig(CONFIG + (story.config ?? ""), "story", keys) as Settings;
   for (const change of story.changes) if (change.at === 0) platform.change(change);
-  const device = scriptedDevice(platform, story.shortest);
+  const device = scriptedDevice(platform, story.shortest ?? 1, story.feedResult ?? 0);
   const checks = checkKinds.flatMap((kind) => kind.create(settings, platform, "watch"));
-  const daemon = new Daemon({ platform, checks, device, timeout: 10, boot: "story" });
+  const daemon = new Daemon({
+    platform,
+    checks,
+    device: story.noDevice ? undefined : device,
+    timeout: 10,
+    interval: 1,
+    boot: "story",
+  });
   daemon.start();
   for (let second = 0; second <= story.until; second++) {
     platform.advance(second);
     for (const change of story.changes) if (change.at === second) platform.change(change);
+    if (second > (story.gap?.[0] ?? Infinity) && second < (story.gap?.[1] ?? 0)) continue;
     daemon.round();
     platform.runProbes();
   }
@@ -201,7 +214,16 @@ export const stories = suite("daemon", tell, [
   [
     "a count left over from before start, and a disk that never took a write, are intent",
     { changes: [{ at: 0, probe: { step: "create", errno: 30 } }], until: 40 },
-    { heard: ["0: hello", well, "40: disarmed", "40: bye"], feeds: 41 },
+    {
+      heard: [
+        "0: hello",
+        well,
+        "1: log: warning: /data has taken no write since start (errno 30 at create): taken for intent",
+        "40: disarmed",
+        "40: bye",
+      ],
+      feeds: 41,
+    },
   ],
   [
     "an administrator's remount is intent",
@@ -225,7 +247,18 @@ export const stories = suite("daemon", tell, [
       ],
       until: 140,
     },
-    { heard: ["0: hello", well, "140: disarmed", "140: bye"], feeds: 141 },
+    {
+      heard: [
+        "0: hello",
+        well,
+        "30: log: /data: unmounted",
+        "90: log: /data: mounted anew",
+        "91: log: warning: /data has taken no write since start (errno 30 at create): taken for intent",
+        "140: disarmed",
+        "140: bye",
+      ],
+      feeds: 141,
+    },
   ],
   [
     "a write that hangs fails after its own hold time",
@@ -285,5 +318,130 @@ export const stories = suite("daemon", tell, [
     "qemu-ga's mark tells a freeze too, where the kernel does not say where a process sleeps",
     { changes: [{ at: 20, probe: "hang", files: { "/run/qga.state.isfrozen": "" } }], until: 80 },
     { heard: ["0: hello", well, "80: disarmed", "80: bye"], feeds: 81 },
+  ],
+  [
+    "after a thaw a write has its own hold time: a long freeze was no hang",
+    {
+      changes: [
+        { at: 20, probe: "hang", asleep: "percpu_rwsem_wait" },
+        { at: 70, asleep: "jbd2_log_wait_commit" },
+        { at: 80, probe: OK },
+      ],
+      until: 90,
+    },
+    {
+      heard: [
+        "0: hello",
+        well,
+        "74: memory healthy, disk:/data failing",
+        "81: memory healthy, disk:/data healthy",
+        "90: disarmed",
+        "90: bye",
+      ],
+      feeds: 91,
+    },
+  ],
+  [
+    "a probe that somebody has stopped says nothing of the disk",
+    { changes: [{ at: 20, probe: "hang", asleep: "do_signal_stop" }], until: 80 },
+    { heard: ["0: hello", well, "80: disarmed", "80: bye"], feeds: 81 },
+  ],
+  [
+    "an answer that says nothing of the disk does not end a refusal",
+    {
+      changes: [
+        { at: 4, files: { [ERRORS]: "9\n" }, probe: { step: "sync", errno: 5 } },
+        { at: 6, probe: { step: "create", errno: 17 } },
+      ],
+      until: 10,
+    },
+    {
+      heard: [
+        "0: hello",
+        well,
+        "5: memory healthy, disk:/data failing",
+        "10: last words: disk:/data: /data refuses writes: EIO at sync, errors_count 7 -> 9; mounted rw,errors=remount-ro",
+        "10: to disk: 10 s after boot: disk:/data failed: /data refuses writes: EIO at sync, errors_count 7 -> 9; mounted rw,errors=remount-ro",
+        "10: timeout 1 s asked",
+        "10: memory healthy, disk:/data failed",
+        "10: bye",
+      ],
+      feeds: 10,
+    },
+  ],
+  [
+    "a mountinfo that cannot be read is no unmount",
+    {
+      changes: [{ at: 4, files: { [ERRORS]: "9\n", [MOUNTS]: undefined }, probe: { step: "create", errno: 30 } }],
+      until: 6,
+    },
+    { heard: ["0: hello", well, "5: memory healthy, disk:/data failing", "6: disarmed", "6: bye"], feeds: 7 },
+  ],
+  [
+    "a probe that was killed and cannot be forked is told, and is no failed disk",
+    {
+      changes: [
+        { at: 20, probe: "unborn" },
+        { at: 50, probe: OK },
+      ],
+      until: 60,
+    },
+    {
+      heard: [
+        "0: hello",
+        well,
+        "30: log: warning: no process to try /data with can be started; trying on",
+        "60: disarmed",
+        "60: bye",
+      ],
+      feeds: 61,
+    },
+  ],
+  [
+    "a gap between rounds (a starved host) counts towards no hold time",
+    { changes: [{ at: 4, files: { [MEM]: meminfo(2000), [PSI]: pressure(60) } }], until: 32, gap: [5, 30] },
+    {
+      heard: ["0: hello", well, "4: memory failing, disk:/data healthy", "32: disarmed", "32: bye"],
+      feeds: 9,
+    },
+  ],
+  [
+    "without a device it goes on checking and telling after a failure",
+    {
+      noDevice: true,
+      changes: [
+        { at: 3, files: { [MEM]: meminfo(2000), [PSI]: pressure(60) } },
+        { at: 12, files: { [MEM]: meminfo(50000), [PSI]: pressure(0) } },
+      ],
+      until: 14,
+    },
+    {
+      heard: [
+        "0: hello",
+        well,
+        "3: memory failing, disk:/data healthy",
+        `8: last words: memory: ${memoryReason}`,
+        `8: to disk: 8 s after boot: memory failed: ${memoryReason}`,
+        "8: memory failed, disk:/data healthy",
+        "12: memory healthy, disk:/data healthy",
+        "14: bye",
+      ],
+      feeds: 0,
+    },
+  ],
+  [
+    "a device that refuses to be fed is told of, once a minute",
+    { feedResult: -19, changes: [], until: 60 },
+    {
+      heard: [
+        "0: hello",
+        "0: log: the watchdog device refuses to be fed: errno 19",
+        well,
+        "60: log: the watchdog device refuses to be fed: errno 19",
+        "60: disarmed",
+        "60: bye",
+      ],
+      feeds: 61,
+    },
   ],
 ]);

@@ -11,7 +11,7 @@
  */
 import { numberAt } from "../bytes.ts";
 import type { Check, CheckKind, Reading, Use } from "../check.ts";
-import { findMount, type Mount } from "../mountinfo.ts";
+import { type Mount, MountSearch } from "../mountinfo.ts";
 import type { Platform, Probe, ProbeAnswer } from "../platform.ts";
 
 /** A probe that is out for longer (ms) is looked at: a healthy disk under load needs seconds at worst. */
@@ -19,6 +19,9 @@ const PATIENCE = 5000;
 
 /** qemu-ga makes this file while it holds the guest's file systems frozen. */
 const FROZEN_MARK = "/run/qga.state.isfrozen";
+
+/** Where a probe sleeps that somebody has stopped (SIGSTOP, a debugger): its silence says nothing of the disk. */
+const STOPPED = ["do_signal_stop", "ptrace_stop"];
 
 /** What a dead device or file system says, by errno; whatever else (ENOSPC, EDQUOT, EACCES, ENOMEM...) is another story. */
 const REFUSALS: Readonly<Record<number, string>> = {
@@ -51,15 +54,22 @@ class DiskCheck implements Check {
   readonly #limits: DiskLimits;
   readonly #platform: Platform;
   readonly #probe: Probe;
+  #starting = true;
   #mount: Mount | undefined;
   #errorsFile: string | undefined;
   #errorsAtStart = Number.NaN;
   #errorsAtProbe = Number.NaN;
   #lastAsked = Number.NEGATIVE_INFINITY;
   #answer: ProbeAnswer | undefined;
+  /** The answer that a write was refused. Only a write that succeeds ends it: ENOMEM or ENOSPC after EROFS say nothing of the disk. */
+  #refusal: ProbeAnswer | undefined;
+  /** When (ms) a question that is out was last known to wait for a good reason; a hang is counted from there. */
+  #excusedAt = Number.NEGATIVE_INFINITY;
   /** A single look has no start to compare with: it expects what the configuration says, mounted and taking writes. */
   readonly #expectsAll: boolean;
   #wasWritable: boolean;
+  /** What has been said of this file system once, and need not be said each round. */
+  readonly #said = new Set<string>();
 
   constructor(point: string, limits: DiskLimits, platform: Platform, use: Use) {
     this.name = `disk:${point}`;
@@ -70,14 +80,13 @@ class DiskCheck implements Check {
     this.#wasWritable = this.#expectsAll;
     this.#probe = platform.startProbe(point);
     this.#lookUpMount();
-    if (!this.#expectsAll && this.#mount === undefined)
-      platform.log(`warning: ${this.#unmounted()}, so it is not watched`, true);
+    this.#starting = false;
+    if (this.#mount === undefined) this.#sayOnce(`${this.#unmounted()}; not watched until something is`);
   }
 
   read(now: number): Reading {
     const errors = this.#countErrors();
-    this.#answer = this.#probe.take() ?? this.#answer;
-    if (this.#answer?.errno === 0) this.#wasWritable = true;
+    this.#takeAnswer(this.#probe.take());
     this.#askWhenDue(now, errors);
     const risen = errors - this.#errorsAtStart;
     const waiting = this.#probe.askedAt === undefined ? 0 : Math.round((now - this.#probe.askedAt) / 1000);
@@ -91,60 +100,92 @@ class DiskCheck implements Check {
     return { reason, readings, ...held };
   }
 
+  #takeAnswer(answer: ProbeAnswer | undefined): void {
+    if (answer === undefined) return;
+    this.#answer = answer;
+    if (answer.errno === 0) {
+      this.#wasWritable = true;
+      this.#refusal = undefined;
+    } else if (answer.errno in REFUSALS) this.#refusal = answer;
+    if (answer.errno !== 0 && !this.#wasWritable) {
+      this.#sayOnce(
+        `${this.#point} has taken no write since start (errno ${answer.errno} at ${answer.step}): taken for intent`,
+      );
+    }
+  }
+
   /** A question out for too long: hung, or frozen, which is forgiven up to a limit. */
   #judgeHang(now: number): Judgement | undefined {
-    const since = this.#probe.askedAt;
-    if (since === undefined || now - since < PATIENCE) return undefined;
+    const askedAt = this.#probe.askedAt;
+    if (askedAt === undefined || now - askedAt < PATIENCE) return undefined;
     const asleep = this.#probe.sleepingIn();
     const frozen = asleep.startsWith("percpu_rwsem") || this.#platform.readFile(FROZEN_MARK) !== undefined;
-    const seconds = Math.round((now - since) / 1000);
-    if (!frozen) {
-      const where = asleep === "" ? "" : ` in ${asleep}`;
-      return { reason: `a write to ${this.#point} hangs for ${seconds} s${where}`, hold: this.#limits.hangHold, since };
+    const seconds = Math.round((now - askedAt) / 1000);
+    if (frozen && now - askedAt >= this.#limits.freezeLimit) {
+      return { reason: `${this.#point} is frozen for ${seconds} s`, frozen, hold: 0, since: askedAt };
     }
-    if (now - since < this.#limits.freezeLimit) return { reason: "", frozen };
-    return { reason: `${this.#point} is frozen for ${seconds} s`, frozen, hold: 0, since };
+    if (frozen || STOPPED.includes(asleep)) this.#excusedAt = now;
+    // After a thaw the write has a hold time of its own: the time in the freeze was no hang.
+    const since = Math.max(askedAt, this.#excusedAt);
+    if (now - since < PATIENCE) return { reason: "", frozen };
+    const where = asleep === "" ? "" : ` in ${asleep}`;
+    return { reason: `a write to ${this.#point} hangs for ${seconds} s${where}`, hold: this.#limits.hangHold, since };
   }
 
   #judgeRefusal(errors: number): Judgement {
-    const refusal = REFUSALS[this.#answer?.errno ?? 0];
     if (this.#mount === undefined && this.#expectsAll) return { reason: this.#unmounted() };
-    if (refusal === undefined || !this.#wasWritable || this.#mount === undefined || this.#mount.readOnlyByIntent) {
+    if (
+      this.#refusal === undefined ||
+      !this.#wasWritable ||
+      this.#mount === undefined ||
+      this.#mount.readOnlyByIntent
+    ) {
       return { reason: "" };
     }
+    const { errno, step } = this.#refusal;
     const count = errors > this.#errorsAtStart ? `, errors_count ${this.#errorsAtStart} -> ${errors}` : "";
-    const reason = `${this.#point} refuses writes: ${refusal} at ${this.#answer?.step}${count}; mounted ${this.#mount.flags}`;
+    const reason = `${this.#point} refuses writes: ${REFUSALS[errno]} at ${step}${count}; mounted ${this.#mount.flags}`;
     return { reason, hold: this.#limits.hold };
   }
 
   /** A new question at start, at each interval, at once when errors were counted, and each round while the last one was refused. */
   #askWhenDue(now: number, errors: number): void {
     if (this.#probe.askedAt !== undefined) return;
-    const suspicious = errors > this.#errorsAtProbe || REFUSALS[this.#answer?.errno ?? 0] !== undefined;
+    const suspicious = errors > this.#errorsAtProbe || this.#refusal !== undefined;
     if (!suspicious && now - this.#lastAsked < this.#limits.probeInterval) return;
     this.#lookUpMount();
-    if (this.#mount === undefined) {
-      // Unmounted: a probe would write to the file system below. A file system that is mounted here later starts afresh.
-      this.#answer = undefined;
-      this.#wasWritable = false;
-      return;
+    // Unmounted: a probe would write to the file system below.
+    const asked = this.#mount === undefined || this.#probe.ask();
+    if (!asked) this.#sayOnce(`no process to try ${this.#point} with can be started; trying on`);
+    else {
+      this.#lastAsked = now;
+      this.#errorsAtProbe = errors;
     }
-    this.#lastAsked = now;
-    this.#errorsAtProbe = errors;
-    this.#probe.ask();
   }
 
+  /** Finds what is mounted now; another file system than before, or none, starts afresh. */
   #lookUpMount(): void {
-    const mountinfo = this.#platform.readFile("/proc/self/mountinfo");
-    const mount = mountinfo === undefined ? undefined : findMount(mountinfo, this.#point);
-    if (mount !== undefined && mount.device !== this.#mount?.device) {
-      const target = this.#platform.readLink(`/sys/dev/block/${mount.device}`);
-      const device = target?.slice(target.lastIndexOf("/") + 1);
-      this.#errorsFile = device === undefined ? undefined : `/sys/fs/ext4/${device}/errors_count`;
-      this.#errorsAtStart = this.#countErrors();
-      this.#errorsAtProbe = this.#errorsAtStart;
-    }
+    const search = new MountSearch(this.#point);
+    if (!this.#platform.readChunks("/proc/self/mountinfo", search.take)) return; // no news is no unmount
+    const mount = search.found;
+    const before = this.#mount?.device;
     this.#mount = mount;
+    if (mount?.device === before) return;
+    this.#answer = undefined;
+    this.#refusal = undefined;
+    this.#wasWritable = this.#expectsAll;
+    const target = mount === undefined ? undefined : this.#platform.readLink(`/sys/dev/block/${mount.device}`);
+    const device = target?.slice(target.lastIndexOf("/") + 1);
+    this.#errorsFile = device === undefined ? undefined : `/sys/fs/ext4/${device}/errors_count`;
+    this.#errorsAtStart = this.#countErrors();
+    this.#errorsAtProbe = this.#errorsAtStart;
+    if (this.#starting) return;
+    this.#platform.log(`${this.#point}: ${mount === undefined ? "unmounted" : "mounted anew"}`, true);
+  }
+
+  #sayOnce(line: string): void {
+    if (!this.#said.has(line) && !this.#expectsAll) this.#platform.log(`warning: ${line}`, true);
+    this.#said.add(line);
   }
 
   #countErrors(): number {
@@ -172,6 +213,7 @@ export const disk: CheckKind = {
     {
       name: "disk",
       type: "paths",
+      most: 32,
       fallback: ["/"],
       help: "mount point of a file system that must take writes; one line each; none: no disk is watched",
     },
@@ -221,7 +263,8 @@ export const disk: CheckKind = {
       freezeLimit: seconds("freeze-limit"),
     };
     const points = settings.paths("disk");
-    const keeper = ownerOf(settings.path("state-directory"), points);
+    const directory = settings.path("state-directory");
+    const keeper = directory === "none" ? undefined : ownerOf(directory, points);
     return points.map((point) => new DiskCheck(point, { ...limits, keepsLastWords: point === keeper }, platform, use));
   },
 };

@@ -1,7 +1,7 @@
 /**
  * Linux as the kernel numbers it: system calls per architecture, flags and ioctls that ours share.
  * Sources: arch/x86/entry/syscalls/syscall_{64,32}.tbl, include/uapi/linux/{fcntl,watchdog,prctl,sched}.h.
- * Nothing newer than Linux 2.6.32 is called.
+ * Nothing newer than Linux 2.6.32 is called (the C host tries getrandom, and does without).
  */
 
 export interface SystemCalls {
@@ -17,7 +17,7 @@ export interface SystemCalls {
   readonly fsync: number;
   readonly pipe2: number;
   readonly fork: number;
-  readonly wait4: number;
+  readonly chdir: number;
   readonly exitGroup: number;
   readonly getpid: number;
   readonly getppid: number;
@@ -41,7 +41,7 @@ const X86_64: SystemCalls = {
   fsync: 74,
   pipe2: 293,
   fork: 57,
-  wait4: 61,
+  chdir: 80,
   exitGroup: 231,
   getpid: 39,
   getppid: 110,
@@ -65,7 +65,7 @@ const I386: SystemCalls = {
   fsync: 118,
   pipe2: 331,
   fork: 2,
-  wait4: 114,
+  chdir: 12,
   exitGroup: 252,
   getpid: 20,
   getppid: 64,
@@ -83,10 +83,12 @@ export const NR: SystemCalls = ARCH === "x86_64" ? X86_64 : I386;
 
 export const AT_FDCWD = -100;
 
+export const O_RDONLY = 0;
 export const O_WRONLY = 1;
 export const O_RDWR = 2;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
+export const O_NOCTTY = 0o400;
 export const O_TRUNC = 0o1000;
 export const O_NONBLOCK = 0o4000;
 export const O_NOFOLLOW = 0o400000;
@@ -96,11 +98,14 @@ export const POLLIN = 1;
 export const POLLOUT = 4;
 
 export const ENOENT = 2;
+export const EPERM = 1;
 export const EINTR = 4;
 export const EAGAIN = 11;
+export const EACCES = 13;
 export const EBUSY = 16;
 export const EEXIST = 17;
 export const ENOTTY = 25;
+export const EFBIG = 27;
 
 export const MCL_CURRENT = 1;
 export const MCL_FUTURE = 2;

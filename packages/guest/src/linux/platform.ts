@@ -7,11 +7,14 @@ import * as system from "./system.ts";
 
 const STDERR = 2;
 
+/** Bytes of a log line; a pipe that poll calls writable takes as much at once. */
+const LOG_LINE = 512;
+
 export interface PlatformOptions {
   /** Path of the channel's port, undefined for none. */
   readonly channel: string | undefined;
   /** Where last words are kept. */
-  readonly stateDirectory: string;
+  readonly stateDirectory: string | undefined;
 }
 
 export class LinuxPlatform implements Platform {
@@ -22,6 +25,8 @@ export class LinuxPlatform implements Platform {
   readonly #pid = system.ownPid();
   readonly #signals: number;
   readonly #kernelLog: number;
+  /** Where log lines go; -1: nowhere. */
+  #log: number;
   #channel = -1;
   #midLine = true;
   #locked = false;
@@ -33,6 +38,7 @@ export class LinuxPlatform implements Platform {
     system.maskSignals(abi.SIG_BLOCK, [...stopping, abi.SIGPIPE]);
     this.#signals = this.adopt(system.signalDescriptor(stopping, abi.O_NONBLOCK));
     this.#kernelLog = this.adopt(system.open("/dev/kmsg", abi.O_WRONLY | abi.O_NONBLOCK));
+    this.#log = this.#openLog();
     this.#openChannel();
   }
 
@@ -51,6 +57,10 @@ export class LinuxPlatform implements Platform {
     return typeof bytes === "number" ? undefined : bytes;
   }
 
+  readChunks(path: string, take: (chunk: Uint8Array) => boolean): boolean {
+    return system.readChunks(path, take) === 0;
+  }
+
   readLink(path: string): string | undefined {
     const target = system.readLink(path);
     return typeof target === "number" ? undefined : target;
@@ -65,8 +75,11 @@ export class LinuxPlatform implements Platform {
 
   log(line: string, urgent = false): void {
     // A log reader that is stuck must not hold up the feeding: what it does not take now is dropped.
-    if (system.poll([STDERR], abi.POLLOUT, 0).length > 0) system.write(STDERR, encode(`${line}\n`));
-    if (urgent && this.#kernelLog >= 0) system.write(this.#kernelLog, encode(`<4>bernard-guest: ${line}\n`));
+    const short = encode(line).subarray(0, LOG_LINE);
+    if (this.#log >= 0 && system.poll([this.#log], abi.POLLOUT, 0).length > 0) {
+      system.write(this.#log, logLine("", short));
+    }
+    if (urgent && this.#kernelLog >= 0) system.write(this.#kernelLog, logLine("<4>bernard-guest: ", short));
   }
 
   send(line: string): boolean {
@@ -74,25 +87,33 @@ export class LinuxPlatform implements Platform {
     if (this.#channel < 0) return false;
     // After a reset, or a port too full for a whole line, half a line may lie before us: end it, or it would swallow ours.
     const bytes = encode(this.#midLine ? `\n${line}` : line);
-    const sent = system.write(this.#channel, bytes) === bytes.length;
-    this.#midLine = !sent;
-    return sent;
+    const written = system.write(this.#channel, bytes);
+    this.#midLine = written !== bytes.length;
+    if (written < 0 && written !== -abi.EAGAIN) this.#closeChannel();
+    return !this.#midLine;
   }
 
-  /** Locks all memory, raises the priority, and takes this process out of the OOM killer's reach; says what was refused. */
-  harden(priority: number): void {
-    this.#locked = true;
+  /**
+   * Takes this process out of the OOM killer's reach and, given a real-time priority, locks all memory. Returns what was refused.
+   * The working directory goes too: it would keep its file system from being unmounted.
+   */
+  harden(priority: number | undefined): string[] {
     const refused: string[] = [];
+    if (writeOomScore(-1000) < 0) refused.push("not protected from the OOM killer");
+    system.changeDirectory("/");
+    if (priority === undefined) return refused;
+    this.#locked = true;
     if (this.#lock() < 0) refused.push("memory is not locked");
     if (system.setScheduler(abi.SCHED_FIFO, priority) < 0) refused.push("no real-time priority");
-    if (writeOomScore(-1000) < 0) refused.push("not protected from the OOM killer");
-    if (refused.length > 0)
-      this.log(`warning: ${refused.join(", ")}; run as root with CAP_IPC_LOCK, CAP_SYS_NICE, CAP_SYS_RESOURCE`, true);
+    return refused;
   }
 
-  /** Waits until `until` (ms) or until no probe has a question out, taking in answers. */
-  settle(until: number): void {
-    while (now() < until && this.#probes.some((probe) => probe.askedAt !== undefined)) this.#wait(until, true);
+  /** Waits until `until` (ms) or until no probe has a question out, taking in answers; true when it is time to stop. */
+  settle(until: number): boolean {
+    while (now() < until && this.#probes.some((probe) => probe.askedAt !== undefined)) {
+      if (this.#wait(until, true)) return true;
+    }
+    return false;
   }
 
   /** Waits until `until` (ms), taking in probe answers; true when it is time to stop. */
@@ -113,6 +134,27 @@ export class LinuxPlatform implements Platform {
     }
   }
 
+  /**
+   * Standard error, opened anew so that it does not block. A regular file always may, when its disk hangs or is frozen: there,
+   * only the kernel's log is kept.
+   */
+  #openLog(): number {
+    const target = this.readLink(`/proc/self/fd/${STDERR}`) ?? "";
+    if (target.startsWith("/") && !target.startsWith("/dev/")) {
+      const why = "a file's disk may hang, and the feeding with it";
+      system.write(STDERR, encode(`standard error is the file ${target}: no more is written there, for ${why}\n`));
+      return -1;
+    }
+    const anew = this.adopt(system.open(`/proc/self/fd/${STDERR}`, abi.O_WRONLY | abi.O_NONBLOCK | abi.O_NOCTTY));
+    return anew < 0 ? STDERR : anew; // a socket cannot be opened anew, and needs no more than a look before each write
+  }
+
+  #closeChannel(): void {
+    this.#fds.delete(this.#channel);
+    system.close(this.#channel);
+    this.#channel = -1;
+  }
+
   #lock(): number {
     return system.lockMemory(abi.MCL_CURRENT | abi.MCL_FUTURE);
   }
@@ -120,5 +162,15 @@ export class LinuxPlatform implements Platform {
   #openChannel(): void {
     if (this.#options.channel === undefined) return;
     this.#channel = this.adopt(system.open(this.#options.channel, abi.O_RDWR | abi.O_NONBLOCK));
+    this.#midLine = true;
   }
+}
+
+function logLine(before: string, text: Uint8Array): Uint8Array {
+  const start = encode(before);
+  const line = new Uint8Array(start.length + text.length + 1);
+  line.set(start);
+  line.set(text, start.length);
+  line[line.length - 1] = 10;
+  return line;
 }

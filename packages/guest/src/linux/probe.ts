@@ -17,7 +17,8 @@ const LAST_WORDS_FILE = "last-words";
 /** Where a child works: the file system it watches, and where last words go. */
 export interface ProbeTask {
   readonly directory: string;
-  readonly stateDirectory: string;
+  /** Undefined: nowhere. */
+  readonly stateDirectory: string | undefined;
 }
 
 /** The child: answers questions until the daemon is gone. Errno 0 is a good answer. */
@@ -32,7 +33,7 @@ function serve(task: ProbeTask, questions: number, answers: number): never {
     // Last words may share the pipe with a question before them; nobody waits for its answer any more.
     const words = question.indexOf(RECORD) + 1;
     if (words > 0) {
-      recordLastWords(task.stateDirectory, question.slice(words));
+      if (task.stateDirectory !== undefined) recordLastWords(task.stateDirectory, question.slice(words));
       continue;
     }
     const { step, errno } = probeOnce(task.directory);
@@ -50,8 +51,9 @@ function probeOnce(directory: string): ProbeAnswer {
   const flags = abi.O_WRONLY | abi.O_CREAT | abi.O_EXCL | abi.O_NOFOLLOW;
   let fd = system.open(path, flags, 0o600);
   if (fd === -abi.EEXIST) {
-    // Left by a crash in the midst of a probe.
-    system.unlink(path);
+    // Left by a crash in the midst of a probe, or by a file system that died in the midst of one: then this is refused too.
+    const removed = system.unlink(path);
+    if (removed < 0) return failed("remove", removed);
     fd = system.open(path, flags, 0o600);
   }
   if (fd < 0) return failed("create", fd);
@@ -123,9 +125,10 @@ export class LinuxProbe implements Probe {
     this.#fork();
   }
 
-  ask(): void {
-    if (this.#pid === 0) this.#fork();
-    if (this.#pid !== 0 && system.write(this.#questions, new Uint8Array([ASK])) === 1) this.askedAt = this.#now();
+  ask(): boolean {
+    const asked = this.#write(new Uint8Array([ASK]));
+    if (asked) this.askedAt = this.#now();
+    return asked;
   }
 
   take(): ProbeAnswer | undefined {
@@ -139,7 +142,13 @@ export class LinuxProbe implements Probe {
     const question = new Uint8Array(words.length + 1);
     question[0] = RECORD;
     question.set(words, 1);
-    if (this.#pid !== 0) system.write(this.#questions, question);
+    this.#write(question);
+  }
+
+  /** To the child, forked anew where it was killed; false where there is none. */
+  #write(question: Uint8Array): boolean {
+    if (this.#pid === 0) this.#fork();
+    return this.#pid !== 0 && system.write(this.#questions, question) === question.length;
   }
 
   sleepingIn(): string {
@@ -164,7 +173,6 @@ export class LinuxProbe implements Probe {
       this.#household.fds.delete(fd);
       system.close(fd);
     }
-    system.reap(this.#pid);
     this.#pid = 0;
     this.answers = -1;
     this.askedAt = undefined;

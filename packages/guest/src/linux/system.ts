@@ -1,9 +1,9 @@
 /** System calls with names and types. All bytes that they exchange lie in one arena, made once and never moved. */
 import { encode } from "../bytes.ts";
-import { AT_FDCWD, EINTR, NR, O_CLOEXEC } from "./abi.ts";
+import { AT_FDCWD, EINTR, NR, O_CLOEXEC, O_RDONLY } from "./abi.ts";
 
-/** Longest content of one call: a channel message is 16 KiB at most; the mountinfo of a busy container host is longer and cut. */
-const CONTENT = 48 * 1024;
+/** Longest content of one call. A channel message is 16 KiB at most; longer files are read in chunks of this. */
+const CONTENT = 32 * 1024;
 const PATH = 4096;
 const RECORD = 512;
 
@@ -33,6 +33,20 @@ function place(path: string): number {
 export function readWhole(path: string): Uint8Array | number {
   const size = read(place(path), contentAt, CONTENT);
   return size < 0 ? size : arena.subarray(0, size);
+}
+
+/** Hands a file of any length to `take`, chunk by chunk, as far as `take` wants; 0, or a negative errno. */
+export function readChunks(path: string, take: (chunk: Uint8Array) => boolean): number {
+  const fd = open(path, O_RDONLY);
+  if (fd < 0) return fd;
+  let chunk = readFrom(fd, CONTENT);
+  while (typeof chunk !== "number" && chunk.length > 0 && take(chunk)) chunk = readFrom(fd, CONTENT);
+  close(fd);
+  return typeof chunk === "number" ? chunk : 0;
+}
+
+export function changeDirectory(path: string): number {
+  return sys(NR.chdir, FIRST, place(path));
 }
 
 export function open(path: string, flags: number, mode = 0): number {
@@ -103,12 +117,6 @@ export function poll(fds: readonly number[], events: number, timeout: number): n
 
 export function fork(): number {
   return sys(NR.fork, 0);
-}
-
-/** Takes notice of a child's end, without waiting for it. */
-export function reap(pid: number): void {
-  const WNOHANG = 1;
-  sys(NR.wait4, 0, pid, 0, WNOHANG, 0);
 }
 
 export function exit(code: number): never {

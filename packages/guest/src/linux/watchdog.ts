@@ -25,10 +25,14 @@ export function openWatchdog(path: string): (Device & { readonly fd: number }) |
     feed() {
       return Math.min(system.write(fd, KEEP_ALIVE), 0);
     },
+    timeout: () => readTimeout(fd),
     setTimeout(seconds) {
       system.record.setInt32(0, seconds, true);
       const result = system.ioctl(fd, abi.WDIOC_SETTIMEOUT);
-      return result < 0 ? result : readTimeout(fd);
+      if (result < 0) return result;
+      const accepted = system.record.getInt32(0, true);
+      const effective = readTimeout(fd);
+      return effective > 0 ? effective : accepted;
     },
     disarm() {
       system.write(fd, MAGIC_CLOSE);
