@@ -33,6 +33,9 @@ export interface CheckKind {
   create(settings: Settings, platform: Platform, use: Use): Check[];
 }
 
+/** A look that comes this much (ms) before a hold time is over is the look that ends it: rounds are not exact to the microsecond. */
+const JITTER = 50;
+
 /** A check with its memory: healthy, failing from the first bad reading, failed once that has lasted for the hold time. */
 export class HeldCheck {
   readonly check: Check;
@@ -64,7 +67,7 @@ export class HeldCheck {
       if (gap > this.#longestRound) this.#unseen += gap;
       this.#badSince = Math.min(this.#badSince ?? now, this.#reading.since ?? now);
       const lasted = now - this.#badSince - this.#unseen;
-      this.verdict = lasted >= (this.#reading.hold ?? 0) ? "failed" : "failing";
+      this.verdict = lasted + JITTER >= (this.#reading.hold ?? 0) ? "failed" : "failing";
     }
     return this.verdict !== before;
   }

@@ -19,7 +19,7 @@ export interface ActResult {
 }
 
 /** Says a line of the act's timeline; `atMs` is the host's monotonic clock. */
-export type Tell = (atMs: number, kind: Step["kind"] | "note", text: string) => void;
+export type Tell = (atMs: number, kind: Step["kind"] | "freeze" | "thaw" | "note", text: string) => void;
 
 interface Stage {
   readonly guest: TestGuest;
@@ -123,7 +123,7 @@ const FREEZE_S = 20;
 async function playFreeze({ guest, timeout, tell }: Stage): Promise<ActResult> {
   await probesAnswered(guest);
   const frozenAt = performance.now();
-  tell(frozenAt, "fault", `/data is frozen: whoever writes to it waits`);
+  tell(frozenAt, "freeze", "whoever writes to /data waits");
   await freeze(guest, FREEZE_S);
   const waits = (message: GuestMessage): message is Beat =>
     message.type === "beat" && message.checks.some((check) => check.readings.frozen === 1);
@@ -140,9 +140,15 @@ async function playFreeze({ guest, timeout, tell }: Stage): Promise<ActResult> {
     () => false,
   );
   if (fired) return leftAlone(false);
-  const { code } = await guest.run("touch /data/after-thaw && sync");
-  tell(performance.now(), "note", `thawed ${timeout} s ago; no verdict, no fire, /data takes writes`);
-  return leftAlone(seen !== undefined && code === 0);
+  const writes = (await guest.run("touch /data/after-thaw && sync")).code === 0;
+  const quiet = !guest.messages.some(({ atMs, message }) => atMs >= frozenAt && isTroubled(message));
+  const said = quiet ? "no verdict" : "a check was failing";
+  tell(performance.now(), "thaw", `${timeout} s ago: ${said}, no fire; /data ${writes ? "takes" : "REFUSES"} writes`);
+  return leftAlone(seen !== undefined && quiet && writes);
+}
+
+function isTroubled(message: GuestMessage): boolean {
+  return message.type === "beat" && message.checks.some((check) => check.verdict !== "healthy");
 }
 
 function leftAlone(recovered: boolean): ActResult {

@@ -18,6 +18,8 @@ const LABELS: Readonly<Record<Parameters<Tell>[1], { readonly label: string; rea
   fire: { label: "fire", colour: "red" },
   reset: { label: "reset", colour: "cyan" },
   "feeding-again": { label: "feeding again", colour: "green" },
+  freeze: { label: "freeze", colour: "cyan" },
+  thaw: { label: "thaw", colour: "green" },
   note: { label: "", colour: "dim" },
 };
 
@@ -84,7 +86,13 @@ time on (40 %). The end is the plain one: last words, the timeout cut to the dev
   report(results: readonly ActResult[], { model }: { readonly model: WatchdogModel }): void {
     const seconds = (value: number | null) => (value === null ? "-" : `${value.toFixed(1)} s`);
     const rows = [
-      ["act", "fault to failed", "failed to fire", "fire to feeding", "outcome"],
+      [
+        "act",
+        "fault to failed",
+        `failed to fire (shortest ${SHORTEST_S[model].toFixed(1)} s)`,
+        "fire to feeding",
+        "outcome",
+      ],
       ...results.map(({ name, recovered, seconds: { faultToFailed, failedToFire, fireToFeeding } }) => [
         name,
         seconds(faultToFailed),
@@ -105,8 +113,6 @@ time on (40 %). The end is the plain one: last words, the timeout cut to the dev
       this.line(index === 0 ? this.#colour("bold", text) : text);
     });
     this.line(`
-The shortest time from failed to fire that ${model} allows is ${SHORTEST_S[model].toFixed(1)} s.
-
 To protect a guest of your own:
   host    give it the device: <watchdog model='${model}' action='reset'/> in its libvirt XML,
           or -device ${model} -action watchdog=reset for QEMU itself
