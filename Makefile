@@ -13,12 +13,7 @@ help: ## what each target does
 setup: node_modules/.package-lock.json ## install what npm brings: Node 24 and the libraries, from the lockfile
 
 node_modules/.package-lock.json: package.json package-lock.json $(wildcard packages/*/package.json) testbed/package.json e2e/package.json tools/package.json
-	@command -v npm >/dev/null || { echo "make: npm is missing; install it first: apt-get install npm" >&2; exit 2; }
-	@echo "installing npm packages from the lockfile"
-	@said=$$(npm ci --no-audit --no-fund --loglevel=error 2>&1) || { \
-		why=$$(echo "$$said" | sed -n 's/^npm error //p' | grep -vE '^(code|errno|syscall|path) ' | head -n 1); \
-		echo "make: npm ci failed: $$why; check the network, 'npm config get registry' and the free disk space, then run make again" >&2; \
-		exit 2; }
+	@tools/setup
 	@touch $@
 
 demo: setup ## watch a real guest lose its disk, lose its memory and hang, and come back each time
