@@ -1,7 +1,7 @@
 /** The guest goes bad, and comes back by itself with the reason told: on both devices, each trouble really happening. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { exhaustMemory, failDisk, hang, type TestGuest, watchRescue } from "@bernard/testbed";
+import { exhaustMemory, failDisk, failQuietDisk, hang, type TestGuest, watchRescue } from "@bernard/testbed";
 import { bootFedGuest, DEADLINES, fires } from "./stage.ts";
 
 interface Story {
@@ -18,6 +18,12 @@ const disk = {
   fault: failDisk,
   cause: /^disk:\/data: \/data refuses writes: (EROFS|EIO) at /,
 };
+/** ext4 dies under the probe's own hands, between its create and its remove. */
+const quietDisk = {
+  trouble: "its disk stops writing, and the probe is the first to notice",
+  fault: failQuietDisk,
+  cause: /^disk:\/data: \/data refuses writes: (EROFS|EIO) at /,
+};
 const memory = {
   trouble: "its memory is exhausted",
   fault: exhaustMemory,
@@ -27,6 +33,7 @@ const hung = { trouble: "it hangs", fault: hang, cause: null, cpus: 2 };
 
 const stories: readonly Story[] = [
   { model: "i6300esb", ...disk },
+  { model: "i6300esb", ...quietDisk },
   { model: "i6300esb", ...memory },
   { model: "i6300esb", ...hung },
   { model: "ib700", ...disk },

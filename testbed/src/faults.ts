@@ -14,15 +14,23 @@ async function sh(guest: TestGuest, script: string, deadlineMs = 20_000): Promis
  * works. A reset brings the disk back.
  */
 export async function failDisk(guest: TestGuest): Promise<void> {
+  await failQuietDisk(guest);
+  await sh(
+    guest,
+    `mkdir /data/written-while-failing
+    sync # the journal cannot be written
+    ! touch /data/refused 2> /dev/null`,
+  );
+}
+
+/** As {@link failDisk}, but nothing writes: whoever writes next, a probe for one, is the first to meet the failure. */
+export async function failQuietDisk(guest: TestGuest): Promise<void> {
   await sh(
     guest,
     `/lib/testbed/load flakey
     # up for 0 s, then down for an hour, in which writes fail
     echo "0 $(cat /sys/block/vda/size) flakey /dev/vda 0 0 3600 1 error_writes" | dmsetup reload data || exit
-    dmsetup suspend --nolockfs --noflush --noudevsync data && dmsetup resume --noudevsync data || exit
-    mkdir /data/written-while-failing
-    sync # the journal cannot be written
-    ! touch /data/refused 2> /dev/null`,
+    dmsetup suspend --nolockfs --noflush --noudevsync data && dmsetup resume --noudevsync data`,
   );
 }
 
