@@ -72,7 +72,7 @@ export interface Awaiting {
 export async function bootTestGuest(options: TestGuestOptions): Promise<TestGuest> {
   // mkdtemp makes it ours alone (0700). Not in the repository: a UNIX socket's path may have 107 bytes.
   const dir = await mkdtemp(join(tmpdir(), "bernard-"));
-  let forget = atProcessEnd(() => rmSync(dir, { recursive: true, force: true }));
+  let forget = atProcessEnd(() => removeAtOnce(dir));
   let guest: TestGuest | undefined;
   try {
     const disk = join(dir, "data.qcow2");
@@ -95,7 +95,7 @@ export async function bootTestGuest(options: TestGuestOptions): Promise<TestGues
     forget();
     forget = atProcessEnd(() => {
       process.kill(qemu.pid, "SIGKILL");
-      rmSync(dir, { recursive: true, force: true });
+      removeAtOnce(dir);
     });
     guest = new TestGuest(qemu, dir, forget);
     await guest.nextBoot({ deadlineMs: BOOT_MS, sinceMs: 0 });
@@ -106,6 +106,11 @@ export async function bootTestGuest(options: TestGuestOptions): Promise<TestGues
     forget();
     throw error;
   }
+}
+
+/** A QEMU that is just being ended may still make a socket in the folder while it is emptied: then once more. */
+function removeAtOnce(dir: string): void {
+  rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 20 });
 }
 
 function commandLine(options: TestGuestOptions): string {

@@ -48,6 +48,10 @@ export class Daemon {
   /** A check has failed; what that means for the feeding is for {@link round}. */
   #failed = false;
   #ended = false;
+  /** When (ms) an unfed device has surely fired, the host's delays included. */
+  #firesBy = 0;
+  #survived = false;
+  #unprotected = false;
   #greeted = false;
 
   constructor(options: DaemonOptions) {
@@ -83,8 +87,9 @@ export class Daemon {
 
   /** One round: every check reads, then the device is fed or feeding ends. */
   round(): void {
-    if (this.#ended) return;
     const now = this.#platform.now();
+    if (this.#device !== undefined && this.#hasFired(this.#device, now)) this.#rearm(this.#device);
+    if (this.#ended) return;
     let changed = false;
     for (const held of this.#checks) {
       if (!held.look(now)) continue;
@@ -95,8 +100,9 @@ export class Daemon {
     const failed = this.#checks.find((held) => held.verdict === "failed")?.report();
     if (failed !== undefined && !this.#failed) this.#sayLastWords(failed);
     this.#failed = failed !== undefined;
+    if (!this.#failed) this.#survived = false;
     if (this.#device !== undefined) {
-      if (this.#failed) this.#end(this.#device);
+      if (this.#failed) this.#end(this.#device, now);
       else this.#feed(this.#device);
     }
     this.#beatWhenDue(now, changed);
@@ -132,12 +138,34 @@ export class Daemon {
     for (const held of this.#checks) held.check.recordLastWords?.(`${this.#at()} s after boot: ${lastWords}\n`);
   }
 
-  /** No feed ever again, and the device's shortest timeout, so that it fires within seconds. */
-  #end(device: Device): void {
+  /** No more feeds, and the device's shortest timeout, so that it fires within seconds. */
+  #end(device: Device, now: number): void {
     this.#ended = true;
+    this.#firesBy = now + (this.#options.timeout + LATE_S) * 1000;
+    // Once survived, it would be survived again: then each fire takes the whole timeout, or they would come every second.
+    if (this.#survived) return;
     for (const seconds of SHORTEST_TIMEOUTS_S) {
       if (seconds >= this.#options.timeout || device.setTimeout(seconds) > 0) return;
     }
+  }
+
+  /** It has fired and we live: action none, inject-nmi, shutdown, or a resume after pause or dump. */
+  #hasFired(device: Device, now: number): boolean {
+    const armed = device.isArmed();
+    return armed === undefined ? this.#ended && now > this.#firesBy : !armed;
+  }
+
+  /** A device that has fired is dead and takes feeds all the same: it is started anew, and whatever still fails ends the feeding anew. */
+  #rearm(device: Device): void {
+    const timeout = device.rearm(this.#options.timeout);
+    const armed = device.isArmed() ?? timeout > 0;
+    const what = armed ? `armed anew, timeout ${timeout} s` : "NOT PROTECTED: it does not start anew";
+    // Each round tries again, but says so only when something has changed.
+    if (armed || !this.#unprotected)
+      this.#platform.log(`the watchdog device has fired and the guest lives on; ${what}`, true);
+    this.#unprotected = !armed;
+    this.#survived = true;
+    this.#ended = false;
   }
 
   #beatWhenDue(now: number, changed: boolean): void {

@@ -55,7 +55,7 @@ function arm(settings: Settings, platform: LinuxPlatform): { device: Device | un
     complain(`${path}: ${explainOpen(-device)}`);
     return system.exit(EXIT.refused);
   }
-  platform.adopt(device.fd);
+  for (const fd of device.fds) platform.adopt(fd);
   const timeout = takeTimeout(device, wanted, platform);
   const interval = settings.number("interval");
   if (timeout > 0 && isFedInTime(interval, timeout)) return { device, timeout };

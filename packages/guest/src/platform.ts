@@ -28,6 +28,10 @@ export interface Device {
   timeout(): number;
   /** Seconds in force afterwards, or a negative errno. */
   setTimeout(seconds: number): number;
+  /** Whether it ticks, asked of the hardware itself; undefined where it cannot be asked. What sysfs says of its state is no answer. */
+  isArmed(): boolean | undefined;
+  /** Starts a device anew that has fired and stopped ticking; seconds in force, or a negative errno. */
+  rearm(seconds: number): number;
   /** Magic close: stops the device, where the kernel lets it be stopped. */
   disarm(): void;
 }

@@ -134,9 +134,10 @@ export function scriptedDevice(
   platform: ScriptedPlatform,
   shortest: number,
   feedResult: number,
-): Device & { feeds: number } {
+): Device & { feeds: number; dead: boolean } {
   return {
     feeds: 0,
+    dead: false,
     identity: "scripted",
     unstoppable: false,
     feed() {
@@ -147,6 +148,14 @@ export function scriptedDevice(
     setTimeout(seconds) {
       platform.note(`timeout ${seconds} s asked`);
       return seconds < shortest ? -22 : seconds;
+    },
+    isArmed() {
+      return !this.dead;
+    },
+    rearm(seconds) {
+      platform.note(`armed anew, ${seconds} s`);
+      this.dead = false;
+      return seconds;
     },
     disarm() {
       platform.note("disarmed");

@@ -16,6 +16,8 @@ interface Story {
   /** What the device says to a feed. */
   readonly feedResult?: number;
   readonly noDevice?: true;
+  /** When the device fires without the guest's end (action none, or resumed after pause). */
+  readonly fires?: readonly number[];
   /** Seconds of which no round is seen: the host was starved. */
   readonly gap?: readonly [from: number, to: number];
 }
@@ -61,6 +63,7 @@ function tell(story: Story): unknown {
     platform.advance(second);
     for (const change of story.changes) if (change.at === second) platform.change(change);
     if (second > (story.gap?.[0] ?? Infinity) && second < (story.gap?.[1] ?? 0)) continue;
+    device.dead ||= story.fires?.includes(second) ?? false;
     daemon.round();
     platform.runProbes();
   }
@@ -442,6 +445,36 @@ export const stories = suite("daemon", tell, [
         "60: bye",
       ],
       feeds: 61,
+    },
+  ],
+  [
+    "a fire that the guest survives leaves the device dead: it is armed anew and fed on",
+    { fires: [20], changes: [], until: 30 },
+    { heard: ["0: hello", well, "20: armed anew, 10 s", "30: disarmed", "30: bye"], feeds: 31 },
+  ],
+  [
+    "a failure that lasts through a survived fire ends the feeding anew, without cutting the timeout",
+    {
+      fires: [10],
+      changes: [
+        { at: 3, files: { [MEM]: meminfo(2000), [PSI]: pressure(60) } },
+        { at: 12, files: { [MEM]: meminfo(50000), [PSI]: pressure(0) } },
+      ],
+      until: 14,
+    },
+    {
+      heard: [
+        "0: hello",
+        well,
+        "3: memory failing, disk:/data healthy",
+        `8: last words: memory: ${memoryReason}`,
+        `8: to disk: 8 s after boot: memory failed: ${memoryReason}`,
+        "8: timeout 1 s asked",
+        "8: memory failed, disk:/data healthy",
+        "10: armed anew, 10 s",
+        "14: bye",
+      ],
+      feeds: 8,
     },
   ],
 ]);

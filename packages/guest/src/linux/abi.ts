@@ -10,6 +10,8 @@ export interface SystemCalls {
   readonly close: number;
   readonly poll: number;
   readonly ioctl: number;
+  readonly pread64: number;
+  readonly pwrite64: number;
   readonly openat: number;
   readonly mkdirat: number;
   readonly unlinkat: number;
@@ -34,6 +36,8 @@ const X86_64: SystemCalls = {
   close: 3,
   poll: 7,
   ioctl: 16,
+  pread64: 17,
+  pwrite64: 18,
   openat: 257,
   mkdirat: 258,
   unlinkat: 263,
@@ -58,6 +62,8 @@ const I386: SystemCalls = {
   close: 6,
   poll: 168,
   ioctl: 54,
+  pread64: 180,
+  pwrite64: 181,
   openat: 295,
   mkdirat: 296,
   unlinkat: 301,
@@ -127,5 +133,8 @@ export const PR_SET_NAME = 15;
 export const WDIOC_GETSUPPORT = 0x80285700;
 export const WATCHDOG_INFO_SIZE = 40;
 export const WATCHDOG_INFO_IDENTITY = 8;
+export const WDIOC_SETOPTIONS = 0x80045704;
+export const WDIOS_DISABLECARD = 1;
+export const WDIOS_ENABLECARD = 2;
 export const WDIOC_SETTIMEOUT = 0xc0045706;
 export const WDIOC_GETTIMEOUT = 0x80045707;

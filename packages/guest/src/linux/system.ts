@@ -91,6 +91,17 @@ export function readFrom(fd: number, size: number): Uint8Array | number {
   return result < 0 ? result : arena.subarray(0, result);
 }
 
+/** The byte at `offset` of an open file, or a negative errno. i386 takes the offset in two halves; the second is 0. */
+export function readByteAt(fd: number, offset: number): number {
+  const result = sys(NR.pread64, SECOND, fd, recordAt, 1, offset, 0);
+  return result === 1 ? record.getUint8(0) : Math.min(result, -1);
+}
+
+export function writeByteAt(fd: number, offset: number, byte: number): number {
+  record.setUint8(0, byte);
+  return sys(NR.pwrite64, SECOND, fd, recordAt, 1, offset, 0);
+}
+
 /** An ioctl over the record. */
 export function ioctl(fd: number, request: number): number {
   return sys(NR.ioctl, THIRD, fd, request, recordAt);

@@ -8,8 +8,22 @@ import * as system from "./system.ts";
 const MAGIC_CLOSE = encode("V");
 const KEEP_ALIVE = encode("\0");
 
+/**
+ * i6300esb switches itself off when it fires, whatever the action, and goes on taking feeds (docs: QEMU hw/watchdog/wdt_i6300esb.c,
+ * Linux drivers/watchdog/i6300esb.c). Byte 0x68 of its PCI configuration tells.
+ */
+const I6300ESB = "i6300ESB timer";
+const LOCK_REGISTER = 0x68; // RW, 8 bits
+const LOCK_LOCKED = 1;
+const LOCK_ENABLE = 2;
+
+/** An opened device, with the descriptors that probe children must not keep. */
+interface OpenDevice extends Device {
+  readonly fds: readonly number[];
+}
+
 /** Opens the device, which arms it; returns it, or a negative errno: ENOTTY for a file that is no watchdog device. */
-export function openWatchdog(path: string): (Device & { readonly fd: number }) | number {
+export function openWatchdog(path: string): OpenDevice | number {
   const fd = system.open(path, abi.O_WRONLY);
   if (fd < 0) return fd;
   const identity = readIdentity(fd);
@@ -17,28 +31,51 @@ export function openWatchdog(path: string): (Device & { readonly fd: number }) |
     system.close(fd);
     return -abi.ENOTTY;
   }
-  return {
-    fd,
+  const entry = findEntry(identity);
+  const unstoppable = isUnstoppable(entry);
+  const lock = identity === I6300ESB && entry !== undefined ? system.open(`${entry}/device/config`, abi.O_RDWR) : -1;
+  const device: OpenDevice = {
+    fds: [fd, lock],
     identity,
-    // ib700 has no entry in sysfs: what its nowayout says shows only when it is closed.
-    unstoppable: isUnstoppable(identity),
+    unstoppable,
     feed() {
       return Math.min(system.write(fd, KEEP_ALIVE), 0);
     },
     timeout: () => readTimeout(fd),
-    setTimeout(seconds) {
-      system.record.setInt32(0, seconds, true);
-      const result = system.ioctl(fd, abi.WDIOC_SETTIMEOUT);
-      if (result < 0) return result;
-      const accepted = system.record.getInt32(0, true);
-      const effective = readTimeout(fd);
-      return effective > 0 ? effective : accepted;
+    setTimeout: (seconds) => setTimeout(fd, seconds),
+    isArmed() {
+      const byte = lock < 0 ? -1 : system.readByteAt(lock, LOCK_REGISTER);
+      return byte < 0 ? undefined : (byte & LOCK_ENABLE) !== 0;
+    },
+    rearm(seconds) {
+      setOptions(fd, abi.WDIOS_DISABLECARD);
+      // A plain reopen does nothing: the driver believes that it is running. nowayout forbids the disable, so the byte goes in directly.
+      if (setOptions(fd, abi.WDIOS_ENABLECARD) < 0 || device.isArmed() === false) {
+        system.writeByteAt(lock, LOCK_REGISTER, unstoppable ? LOCK_ENABLE | LOCK_LOCKED : LOCK_ENABLE);
+      }
+      // Without this the power-on preloads count: 2061 s.
+      return setTimeout(fd, seconds);
     },
     disarm() {
       system.write(fd, MAGIC_CLOSE);
       system.close(fd);
     },
   };
+  return device;
+}
+
+function setTimeout(fd: number, seconds: number): number {
+  system.record.setInt32(0, seconds, true);
+  const result = system.ioctl(fd, abi.WDIOC_SETTIMEOUT);
+  if (result < 0) return result;
+  const accepted = system.record.getInt32(0, true);
+  const effective = readTimeout(fd);
+  return effective > 0 ? effective : accepted;
+}
+
+function setOptions(fd: number, options: number): number {
+  system.record.setInt32(0, options, true);
+  return system.ioctl(fd, abi.WDIOC_SETOPTIONS);
 }
 
 function readTimeout(fd: number): number {
@@ -58,14 +95,17 @@ function readIdentity(fd: number): string | undefined {
   return decode(new Uint8Array(bytes));
 }
 
-/** Whether the device of this identity has `nowayout` set; device numbers and names do not tell devices apart, identities do. */
-function isUnstoppable(identity: string): boolean {
+/** The device's folder in sysfs, by identity: numbers and names do not tell devices apart. ib700 has none. */
+function findEntry(identity: string): string | undefined {
   for (let n = 0; n < 8; n++) {
     const entry = `/sys/class/watchdog/watchdog${n}`;
     const name = system.readWhole(`${entry}/identity`);
-    if (typeof name === "number" || decode(name).trim() !== identity) continue;
-    const nowayout = system.readWhole(`${entry}/nowayout`);
-    return typeof nowayout !== "number" && numberAt(nowayout, 0) === 1;
+    if (typeof name !== "number" && decode(name).trim() === identity) return entry;
   }
-  return false;
+  return undefined;
+}
+
+function isUnstoppable(entry: string | undefined): boolean {
+  const nowayout = entry === undefined ? -1 : system.readWhole(`${entry}/nowayout`);
+  return typeof nowayout !== "number" && numberAt(nowayout, 0) === 1;
 }
