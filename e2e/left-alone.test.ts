@@ -3,13 +3,10 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { Beat, Bye, GuestMessage, Hello } from "@bernard/protocol";
 import { freeze, load } from "@bernard/testbed";
-import { bootFedGuest, DEADLINES, fires, TIMEOUT_S } from "./stage.ts";
+import { bootFedGuest, DAEMON, DEADLINES, fires, TIMEOUT_S } from "./stage.ts";
 
 /** Milliseconds after which an unfed device has fired, the slack of a busy machine included. */
 const UNFED_MS = (TIMEOUT_S + 5) * 1000;
-
-/** In the guest's shell: the process id of the daemon, whose children have the same program but higher ids. */
-const DAEMON = "$(pidof bernard-guest | tr ' ' '\\n' | sort -n | head -n 1)";
 
 const isBeat = (message: GuestMessage): message is Beat => message.type === "beat";
 

@@ -37,3 +37,6 @@ export function knowsDiskWritable(message: GuestMessage): message is Beat {
 export function fires(guest: TestGuest): number {
   return guest.events.filter((event) => event.name === "WATCHDOG").length;
 }
+
+/** In the guest's shell: the process id of the daemon, whose children have the same program but higher ids. */
+export const DAEMON = "$(pidof bernard-guest | tr ' ' '\\n' | sort -n | head -n 1)";

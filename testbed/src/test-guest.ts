@@ -27,8 +27,10 @@ export interface TestGuestOptions {
   readonly image: Image;
   /** For messages and the process list; default `guest`. */
   readonly name?: string;
-  /** The watchdog device, with action `reset`; none when left out. */
+  /** The watchdog device; none when left out. */
   readonly watchdog?: "i6300esb" | "ib700";
+  /** What QEMU does when it fires; default `reset`. */
+  readonly action?: "reset" | "pause" | "none" | "inject-nmi";
   /** What feeds it: bernard-guest, or Debian's watchdog. */
   readonly feeder: "bernard" | "watchdog" | "none";
   /** The feeder's configuration file. */
@@ -88,7 +90,9 @@ export async function bootTestGuest(options: TestGuestOptions): Promise<TestGues
       cpus: options.cpus ?? 1,
       disks: [{ file: disk, format: "qcow2", iopsLimit: DISK_IOPS }],
       channels: [CHANNEL_NAME, CONTROL_NAME],
-      ...(options.watchdog === undefined ? {} : { watchdog: { model: options.watchdog, action: "reset" } }),
+      ...(options.watchdog === undefined
+        ? {}
+        : { watchdog: { model: options.watchdog, action: options.action ?? "reset" } }),
       extraSerialSocket: options.keepRunning ?? false,
       keepRunning: options.keepRunning ?? false,
     });
@@ -217,6 +221,11 @@ export class TestGuest {
   /** The next time that the guest has booted and takes commands. */
   nextBoot(awaiting: Awaiting): Promise<Boot> {
     return this.#next(this.#boots, () => true, "sign of a boot", awaiting);
+  }
+
+  /** Lets a paused guest run on. */
+  async resume(): Promise<void> {
+    await this.#qemu.qmp.execute("cont");
   }
 
   /** The last lines of the guest's console: untrusted text. */

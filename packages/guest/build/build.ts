@@ -2,6 +2,7 @@
  * Builds `bernard-guest` and `bernard-guest-tests` for one architecture: TypeScript to bytecode, QuickJS from WebAssembly to C
  * to an object (slow, cached), the C host, one static musl binary each. See docs/decisions/0001-guest-runtime.md.
  */
+import { randomUUID } from "node:crypto";
 import { cp, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -75,7 +76,7 @@ async function publish(from: string, arch: Arch, name: string): Promise<string> 
   const there = await readFile(to).catch(() => undefined);
   if (there?.equals(built)) return to;
   await mkdir(join(buildRoot, arch), { recursive: true });
-  const copy = `${to}.${process.pid}.tmp`;
+  const copy = `${to}.${randomUUID()}.tmp`;
   await writeFile(copy, built, { mode: 0o755 });
   await rename(copy, to);
   return to;

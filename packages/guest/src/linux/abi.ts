@@ -10,6 +10,7 @@ export interface SystemCalls {
   readonly close: number;
   readonly poll: number;
   readonly ioctl: number;
+  readonly getdents64: number;
   readonly pread64: number;
   readonly pwrite64: number;
   readonly openat: number;
@@ -36,6 +37,7 @@ const X86_64: SystemCalls = {
   close: 3,
   poll: 7,
   ioctl: 16,
+  getdents64: 217,
   pread64: 17,
   pwrite64: 18,
   openat: 257,
@@ -62,6 +64,7 @@ const I386: SystemCalls = {
   close: 6,
   poll: 168,
   ioctl: 54,
+  getdents64: 220,
   pread64: 180,
   pwrite64: 181,
   openat: 295,

@@ -1,5 +1,5 @@
 /** System calls with names and types. All bytes that they exchange lie in one arena, made once and never moved. */
-import { encode } from "../bytes.ts";
+import { decode, encode } from "../bytes.ts";
 import { AT_FDCWD, EINTR, NR, O_CLOEXEC, O_RDONLY } from "./abi.ts";
 
 /** Longest content of one call. A channel message is 16 KiB at most; longer files are read in chunks of this. */
@@ -45,6 +45,21 @@ export function readChunks(path: string, take: (chunk: Uint8Array) => boolean): 
   return typeof chunk === "number" ? chunk : 0;
 }
 
+/** Names in a folder, as many as one call brings (hundreds); none where it cannot be read. */
+export function listFolder(path: string): string[] {
+  const fd = open(path, O_RDONLY);
+  if (fd < 0) return [];
+  const size = sys(NR.getdents64, SECOND, fd, contentAt, CONTENT);
+  close(fd);
+  // struct linux_dirent64: u64 inode, s64 offset, u16 length of the record, u8 type, name to a zero byte
+  const names: string[] = [];
+  for (let at = 0; at < size; at += (arena[at + 16] as number) + 256 * (arena[at + 17] as number)) {
+    const end = arena.indexOf(0, at + 19);
+    names.push(decode(arena.subarray(at + 19, end)));
+  }
+  return names;
+}
+
 export function changeDirectory(path: string): number {
   return sys(NR.chdir, FIRST, place(path));
 }
@@ -67,7 +82,7 @@ export function unlink(path: string): number {
 
 export function readLink(path: string): string | number {
   const size = sys(NR.readlinkat, SECOND | THIRD, AT_FDCWD, place(path), contentAt, PATH);
-  return size < 0 ? size : String.fromCharCode(...arena.subarray(0, size));
+  return size < 0 ? size : decode(arena.subarray(0, size));
 }
 
 export function fsync(fd: number): number {

@@ -33,7 +33,7 @@ export function openWatchdog(path: string): OpenDevice | number {
   }
   const entry = findEntry(identity);
   const unstoppable = isUnstoppable(entry);
-  const lock = identity === I6300ESB && entry !== undefined ? system.open(`${entry}/device/config`, abi.O_RDWR) : -1;
+  const lock = identity === I6300ESB ? openConfiguration() : -1;
   const device: OpenDevice = {
     fds: [fd, lock],
     identity,
@@ -93,6 +93,13 @@ function readIdentity(fd: number): string | undefined {
     bytes.push(byte);
   }
   return decode(new Uint8Array(bytes));
+}
+
+/** The PCI configuration of the one i6300esb there is, or -1: of several, nothing tells which is ours. */
+function openConfiguration(): number {
+  const driver = `/sys/bus/pci/drivers/${I6300ESB}`; // the watchdog class has no link to the device
+  const devices = system.listFolder(driver).filter((name) => name.includes(":"));
+  return devices.length === 1 ? system.open(`${driver}/${devices[0]}/config`, abi.O_RDWR) : -1;
 }
 
 /** The device's folder in sysfs, by identity: numbers and names do not tell devices apart. ib700 has none. */

@@ -1,0 +1,53 @@
+/** The device fires and the guest lives on: the device is dead then, and the daemon must notice and arm it anew. */
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import type { TestGuest } from "@bernard/testbed";
+import { bootFedGuest, DAEMON, DEADLINES, fires } from "./stage.ts";
+
+/** Byte 0x68 of the device's PCI configuration; bit 1: it ticks. QEMU answers for the device only to a read of this one byte. */
+const LOCK_BYTE =
+  "cd '/sys/bus/pci/drivers/i6300ESB timer' && dd if=$(echo *:*)/config bs=1 skip=104 count=1 2> /dev/null | xxd -p";
+
+async function lockByte(guest: TestGuest): Promise<number> {
+  const { code, output } = await guest.run(LOCK_BYTE);
+  assert.equal(code, 0, output);
+  return Number.parseInt(output, 16);
+}
+
+suite("a guest that survived a fire is protected again after action", { concurrency: 2 }, () => {
+  for (const [name, action, meanwhile] of [
+    ["none", "none", ""],
+    ["none, with nowayout set", "none", "echo 1 > /sys/class/watchdog/watchdog0/nowayout"],
+    ["inject-nmi", "inject-nmi", ""],
+    ["pause, and a resume", "pause", ""],
+  ] as const) {
+    test(name, async (t) => {
+      const guest = await bootFedGuest(t, { action });
+      assert.equal((await lockByte(guest)) & 2, 2, "it ticks");
+      const stopped = performance.now();
+      await guest.run(`kill -STOP ${DAEMON}; ${meanwhile}`);
+      await guest.nextEvent("WATCHDOG", { deadlineMs: DEADLINES.fireMs, sinceMs: stopped });
+      if (action === "pause") {
+        await guest.nextEvent("STOP", { deadlineMs: 5000, sinceMs: stopped });
+        await guest.resume();
+      }
+      assert.equal((await lockByte(guest)) & 2, 0, "it has switched itself off");
+      assert.equal(
+        (await guest.run("cat /sys/class/watchdog/watchdog0/state")).output.trim(),
+        "active",
+        "and sysfs does not know",
+      );
+      const { code, output } = await guest.run(
+        `kill -CONT ${DAEMON}
+        until dmesg | grep "armed anew"; do usleep 100000; done`,
+      );
+      assert.equal(code, 0, output);
+      assert.match(output, /the watchdog device has fired and the guest lives on; armed anew, timeout 10 s/);
+      assert.equal((await lockByte(guest)) & 2, 2, "it ticks again");
+      const killed = performance.now();
+      await guest.run(`kill -9 ${DAEMON}`);
+      await guest.nextEvent("WATCHDOG", { deadlineMs: DEADLINES.fireMs, sinceMs: killed });
+      assert.equal(fires(guest), 2);
+    });
+  }
+});
