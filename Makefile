@@ -23,7 +23,7 @@ test: prepared ## unit tests, then the stories on real guests, two at a time
 	@$(TEST) "packages/*/test/*.test.ts" "tools/test/*.test.ts" "testbed/test/*.test.ts"
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=1 "e2e/*.test.ts"
 
-test-all: test test-demo test-input ## everything: the above, and each part of the rest
+test-all: test test-demo test-input bench ## everything: the above, and each part of the rest
 
 test-demo: prepared ## part of the rest: the demo as a newcomer runs it, interrupted, and twice at a time
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) e2e/rest/demo.test.ts

@@ -8,6 +8,14 @@ import { bootFedGuest, DAEMON, DEADLINES, fires, TIMEOUT_S } from "./stage.ts";
 /** Milliseconds after which an unfed device has fired, the slack of a busy machine included. */
 const UNFED_MS = (TIMEOUT_S + 5) * 1000;
 
+/** In the guest's shell: what keeps the daemon alive (policy 1: SCHED_FIFO), and that its probe does without. */
+const HARDENED = `
+  policy() { echo "$1: scheduling policy $(cut -d' ' -f41 /proc/$2/stat), OOM score adjustment $(cat /proc/$2/oom_score_adj)"; }
+  daemon=${DAEMON}
+  awk '/^VmSize/ { size = $2 } /^VmLck/ { locked = $2 } END { if (locked > size * 0.99) print "daemon: all its memory is locked" }' /proc/$daemon/status
+  policy daemon $daemon
+  for probe in $(cat /proc/$daemon/task/$daemon/children); do policy probe $probe; done`;
+
 const isBeat = (message: GuestMessage): message is Beat => message.type === "beat";
 
 suite("left alone:", { concurrency: 2 }, () => {
@@ -57,6 +65,16 @@ suite("left alone:", { concurrency: 2 }, () => {
 
   test("a clean stop; then the port belongs to whoever writes garbage into it, and the host does not mind", async (t) => {
     const guest = await bootFedGuest(t);
+    const { output: hardened } = await guest.run(HARDENED);
+    assert.deepEqual(
+      hardened.trim().split("\n"),
+      [
+        "daemon: all its memory is locked",
+        "daemon: scheduling policy 1, OOM score adjustment -1000",
+        "probe: scheduling policy 0, OOM score adjustment 0",
+      ],
+      "the daemon lives through exhaustion, its probe is like any other process",
+    );
     const busy = await guest.run("bernard-guest --config /etc/bernard-guest.conf");
     assert.equal(busy.code, 3, "a second daemon is refused");
     assert.match(busy.output, /\/dev\/watchdog: another program holds it/);

@@ -1,17 +1,23 @@
-/** From the verdict to the fire and the reset, on both devices, by a disk that stops writing. */
-import { bootTestGuest, failDisk, type Image, watchRescue } from "@bernard/testbed";
-import { DEADLINES, knowsDiskWritable } from "../stage.ts";
+/** From QEMU's start to the first feed, and from the verdict to the reset, on both devices, by a disk that stops writing. */
+import type { Beat } from "@bernard/protocol";
+import { bootTestGuest, failDisk, type Image, quickConf, watchRescue } from "@bernard/testbed";
+import { DEADLINES, untilDiskWritable } from "../stage.ts";
 import type { Row } from "./print.ts";
 
 const PROMISE_S = { i6300esb: 2.5, ib700: 3.5 } as const;
-const CONF = "watchdog-timeout = 10\ndisk = /data\ndisk-probe-interval = 5\ndisk-hold = 5\nstate-directory = none\n";
+const TIMEOUT_S = 10;
 
 export async function measureFire(image: Image): Promise<Row[]> {
   const rows: Row[] = [];
   for (const model of ["i6300esb", "ib700"] as const) {
-    const guest = await bootTestGuest({ image, watchdog: model, feeder: "bernard", conf: CONF });
+    const began = performance.now();
+    const guest = await bootTestGuest({ image, watchdog: model, feeder: "bernard", conf: quickConf(TIMEOUT_S) });
     try {
-      await guest.nextMessage(knowsDiskWritable, { deadlineMs: DEADLINES.feedingMs, sinceMs: 0 });
+      const fed = (message: { type: string }): message is Beat =>
+        message.type === "beat" && (message as Beat).feeds > 0;
+      const first = await guest.nextMessage(fed, { deadlineMs: DEADLINES.feedingMs, sinceMs: 0 });
+      rows.push({ what: `boot to feeding, ${model}`, unit: "s", ours: (first.atMs - began) / 1000, limit: 5 });
+      await untilDiskWritable(guest);
       const faultAt = performance.now();
       await failDisk(guest);
       const { seconds } = await watchRescue(guest, faultAt, DEADLINES);

@@ -41,6 +41,7 @@ ${conf}END
     ${command} /tmp/conf > /tmp/out 2>&1 & feeder=$!
     sleep 12
     kill -0 $feeder || { cat /tmp/out; exit 1; }
+    echo "locked $(awk '/^VmLck/ { print $2 }' /proc/$feeder/status)"
     echo "rss $(awk '/^Rss/ { print $2 }' /proc/$feeder/smaps_rollup)"
     for child in $(cat /proc/$feeder/task/$feeder/children) $feeder; do awk '/^Pss:/ { print "pss", $2 }' /proc/$child/smaps_rollup; done
     kill $feeder
@@ -49,6 +50,9 @@ ${conf}END
   const sum = (key: string) =>
     [...output.matchAll(new RegExp(`^${key} (\\d+)`, "gm"))].reduce((total, [, kib]) => total + Number(kib), 0);
   const sizes = { rss: sum("rss"), pss: sum("pss") };
+  const locked = sum("locked") > 0;
+  if (locked !== conf.includes("realtime = yes"))
+    throw new Error(`${command}: locked is ${locked}, against its configuration`);
   if (code !== 0 || sizes.rss === 0) throw new Error(`${command} ended with ${code}: ${output}`);
   return sizes;
 }

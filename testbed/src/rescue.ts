@@ -55,6 +55,7 @@ export async function watchRescue(
   const fed = (message: GuestMessage): message is Beat => message.type === "beat" && message.feeds > 0;
   const beat = await guest.nextMessage(fed, { ...after, sinceMs: hello.atMs });
   tell({ kind: "feeding-again", atMs: beat.atMs, hello: hello.message });
+  await guest.nextBoot(after); // the daemon may be up a moment before the guest takes commands
   const failed = guest.messages.find(({ atMs, message }) => atMs >= faultAt && message.type === "last-words") as
     | Received<LastWords>
     | undefined;

@@ -19,7 +19,7 @@ export interface ActResult {
 }
 
 /** Says a line of the act's timeline; `atMs` is the host's monotonic clock. */
-export type Tell = (atMs: number, kind: Step["kind"] | "freeze" | "thaw" | "note", text: string) => void;
+export type Tell = (atMs: number, kind: Step["kind"] | "freeze" | "note", text: string) => void;
 
 interface Stage {
   readonly guest: TestGuest;
@@ -47,10 +47,7 @@ export const acts: readonly Act[] = [
     name: "disk",
     title: "the device under /data starts to fail; ext4 goes into its error state (errors=remount-ro)",
     twin: true,
-    async play(stage) {
-      await probesAnswered(stage.guest);
-      return rescue("disk", stage, () => failDisk(stage.guest), "every write to the device under /data fails");
-    },
+    play: (stage) => rescue("disk", stage, () => failDisk(stage.guest), "every write to the device under /data fails"),
   },
   {
     name: "memory",
@@ -75,6 +72,12 @@ export const acts: readonly Act[] = [
 
 export const actNames = acts.map((act) => act.name);
 
+/** Seconds from the start of the guest's kernel, by its own clock, to the first feed that the host was told of. */
+export async function firstFed(guest: TestGuest): Promise<number> {
+  const fed = (message: GuestMessage): message is Beat => message.type === "beat" && message.feeds > 0;
+  return (await guest.nextMessage(fed, { deadlineMs: BOOT_S * 1000, sinceMs: 0 })).message.at;
+}
+
 /** The daemon has seen its disk take a write: only what was writable can fail. */
 async function probesAnswered(guest: TestGuest): Promise<void> {
   const writable = (message: GuestMessage): message is Beat =>
@@ -88,6 +91,7 @@ async function rescue(
   fault: () => Promise<void>,
   what: string,
 ): Promise<ActResult> {
+  await probesAnswered(guest);
   const faultAt = performance.now();
   await fault();
   const deadlines = { fireMs: (PATIENCE_S[name] + timeout) * 1000, feedingMs: BOOT_S * 1000 };
@@ -95,7 +99,13 @@ async function rescue(
     tell(step.atMs, step.kind, describe(step, what)),
   );
   const { faultToFailed, failedToFire, fireToFeeding } = seconds;
-  return { name, recovered: true, cause, seconds: { faultToFailed, failedToFire, fireToFeeding } };
+  // Back, and for the right reason: a guest that was reset for another, or whose disk is still dead, has not been rescued from this.
+  const rightly = name === "hang" ? cause === null : cause?.startsWith(name) === true;
+  const writes = (await guest.run("touch /data/after-reset && sync")).code === 0;
+  if (!rightly)
+    tell(performance.now(), "note", `reset without the cause that was expected, but: ${cause ?? "silence"}`);
+  if (!writes) tell(performance.now(), "note", "its /data refuses writes");
+  return { name, recovered: rightly && writes, cause, seconds: { faultToFailed, failedToFire, fireToFeeding } };
 }
 
 function describe(step: Step, what: string): string {
@@ -143,7 +153,11 @@ async function playFreeze({ guest, timeout, tell }: Stage): Promise<ActResult> {
   const writes = (await guest.run("touch /data/after-thaw && sync")).code === 0;
   const quiet = !guest.messages.some(({ atMs, message }) => atMs >= frozenAt && isTroubled(message));
   const said = quiet ? "no verdict" : "a check was failing";
-  tell(performance.now(), "thaw", `${timeout} s ago: ${said}, no fire; /data ${writes ? "takes" : "REFUSES"} writes`);
+  tell(
+    performance.now(),
+    "note",
+    `${timeout} s after the thaw: ${said}, no fire; /data ${writes ? "takes" : "REFUSES"} writes`,
+  );
   return leftAlone(seen !== undefined && quiet && writes);
 }
 

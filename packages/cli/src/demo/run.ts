@@ -1,8 +1,8 @@
 /** Plays the demo: prepares, boots, plays the acts one after the other in one guest, reports, and clears everything away. */
 
-import { bootTestGuest, buildImage, hostPackages, type TestGuest } from "@bernard/testbed";
+import { bootTestGuest, buildImage, hostPackages, quickConf, type TestGuest } from "@bernard/testbed";
 import { ensureInstalled, errorLine, takeLock, UserError } from "@bernard/tools";
-import { type Act, type ActResult, acts, type WatchdogModel } from "./acts.ts";
+import { type Act, type ActResult, acts, firstFed, type WatchdogModel } from "./acts.ts";
 import { Screen } from "./screen.ts";
 import { bootTwin, playTwin, type TwinResult } from "./twin.ts";
 
@@ -16,19 +16,6 @@ export interface DemoOptions {
   readonly timeout: number;
   readonly json: boolean;
 }
-
-/** Seconds that a check must stay over its limit here; the daemon's own defaults are 30 and more. */
-const HOLD_S = 5;
-
-const conf = (timeout: number) => `watchdog-timeout = ${timeout}
-disk = /data
-disk-probe-interval = 5
-disk-hold = ${HOLD_S}
-hang-hold = ${HOLD_S}
-memory-hold = ${HOLD_S}
-max-memory-pressure = 20
-state-directory = /data/bernard-guest
-`;
 
 /** Connects a person's terminal to the shell of a kept guest. */
 const KEEP_PACKAGES = ["socat"];
@@ -50,13 +37,12 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     const wanted = acts.filter((act) => options.act === undefined || act.name === options.act);
     const withTwin = options.twin && wanted.some((act) => act.twin);
     screen.progress(`booting ${withTwin ? "the guest and its twin" : "the guest"}`);
-    const boot = { image, watchdog: options.model, feeder: "bernard", conf: conf(options.timeout) } as const;
-    const began = performance.now();
+    const boot = { image, watchdog: options.model, feeder: "bernard", conf: quickConf(options.timeout) } as const;
     const booting = [bootTestGuest({ ...boot, keepRunning: options.keep })];
     if (withTwin) booting.push(bootTwin(image, options.model, options.timeout));
     guests.push(...(await allBooted(booting, screen)));
     const [guest, twin] = guests as [TestGuest, TestGuest | undefined];
-    screen.intro(guest.accelerator, options, HOLD_S, (performance.now() - began) / 1000);
+    screen.intro(guest.accelerator, options, await firstFed(guest));
     const { results, twinResult } = await playAll(wanted, guest, twin, options, screen);
     await interrupt.ending;
     screen.report(results, options);

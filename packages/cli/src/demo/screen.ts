@@ -1,7 +1,7 @@
 /** What the demo shows: progress, a live timeline, a table. Colour on a terminal, plain lines elsewhere. */
 import { styleText } from "node:util";
 import { printable } from "@bernard/protocol";
-import type { KeptGuest } from "@bernard/testbed";
+import { type KeptGuest, QUICK_HOLD_S, QUICK_PRESSURE } from "@bernard/testbed";
 import { errorLine } from "@bernard/tools";
 import type { Act, ActResult, Tell, WatchdogModel } from "./acts.ts";
 
@@ -19,7 +19,6 @@ const LABELS: Readonly<Record<Parameters<Tell>[1], { readonly label: string; rea
   reset: { label: "reset", colour: "cyan" },
   "feeding-again": { label: "feeding again", colour: "green" },
   freeze: { label: "freeze", colour: "cyan" },
-  thaw: { label: "thaw", colour: "green" },
   note: { label: "", colour: "dim" },
 };
 
@@ -28,7 +27,7 @@ const LABEL_WIDTH = Math.max(...Object.values(LABELS).map(({ label }) => label.l
 /** Columns of a line's time and label, with the spaces after them. */
 const TEXT_COLUMN = "1234.5 s  ".length + LABEL_WIDTH + "  ".length;
 
-/** Columns that paragraphs fill at most. */
+/** Columns that paragraphs fill at most; also where a terminal does not know its own (a serial console says 0). */
 const WIDTH = 100;
 
 export class Screen {
@@ -50,15 +49,10 @@ export class Screen {
 
   readonly progress = (text: string): void => this.line(this.#colour("dim", `- ${text}`));
 
-  intro(
-    accelerator: string,
-    options: { readonly model: string; readonly timeout: number },
-    hold: number,
-    seconds: number,
-  ): void {
+  intro(accelerator: string, options: { readonly model: string; readonly timeout: number }, fedAfter: number): void {
     this.#paragraph(`
-A Linux guest in QEMU (${accelerator}), booted in ${seconds.toFixed(1)} s. bernard-guest feeds its ${options.model}, timeout ${options.timeout} s.
-Checks here fail after ${hold} s over their limit (by default 30 s and more), memory from a stall of 20 % of the
+A Linux guest in QEMU (${accelerator}); ${fedAfter.toFixed(1)} s after its kernel started, bernard-guest feeds its ${options.model}, timeout ${options.timeout} s.
+Checks here fail after ${QUICK_HOLD_S} s over their limit (by default 30 s and more), memory from a stall of ${QUICK_PRESSURE} % of the
 time on (40 %). The end is the plain one: last words, the timeout cut to the device's shortest, feeding stopped; the device fires.`);
   }
 
@@ -131,12 +125,12 @@ The guest runs on as process ${pid}.
 
   #paragraph(text: string): void {
     this.line("");
-    this.line(fold(text.trim(), Math.min(this.#stream.columns ?? WIDTH, WIDTH), 0, 0));
+    this.line(fold(text.trim(), Math.min(this.#stream.columns || WIDTH, WIDTH), 0, 0));
   }
 
   /** `text`, which begins at column `from`, folded to the terminal's width; elsewhere one line stays one line. */
   #folded(text: string, from: number, indent: number): string {
-    return this.#stream.isTTY ? fold(text, this.#stream.columns, from, indent) : text;
+    return this.#stream.isTTY ? fold(text, this.#stream.columns || WIDTH, from, indent) : text;
   }
 
   #colour(colour: Colour, text: string): string {
