@@ -176,15 +176,15 @@ export class QmpClient {
       for (const listener of this.#listeners) listener(event);
       return true;
     }
-    if (typeof message.id !== "number") return false;
+    if (typeof message.id !== "number" || "return" in message === "error" in message) return false;
     const waiter = this.#waiters.get(message.id); // none: its deadline has passed
-    if (isObject(message.error)) {
-      const { class: errorClass, desc } = message.error;
-      waiter?.reject(new QmpCommandError(waiter.command, String(errorClass), String(desc)));
+    if ("return" in message) {
+      waiter?.resolve(message.return);
       return true;
     }
-    waiter?.resolve(message.return);
-    return "return" in message;
+    if (!isRefusal(message.error)) return false;
+    waiter?.reject(new QmpCommandError(waiter.command, message.error.class, message.error.desc));
+    return true;
   }
 }
 
@@ -195,6 +195,11 @@ function parseObject(line: string): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** `{"class": "GenericError", "desc": "Device 'disk9' not found"}` */
+function isRefusal(value: unknown): value is { readonly class: string; readonly desc: string } {
+  return isObject(value) && typeof value.class === "string" && typeof value.desc === "string";
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
