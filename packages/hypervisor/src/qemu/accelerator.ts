@@ -1,9 +1,9 @@
 /** Chooses how QEMU runs a guest's processor: KVM where a guest really boots on it, emulation (TCG) elsewhere. */
-import { constants } from "node:fs";
-import { access, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { constants, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { access } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { UserError } from "@bernard/tools";
+import { atProcessEnd, UserError } from "@bernard/tools";
 import { PROBE_DEVICE, PROBE_EXIT_CODE, probeFirmware } from "./boot-probe.ts";
 import { QemuProcess } from "./qemu-process.ts";
 
@@ -20,35 +20,42 @@ let picked: Promise<Accelerator> | undefined;
  * @throws UserError when QEMU is not installed, or BERNARD_ACCEL is neither
  */
 export function pickAccelerator(): Promise<Accelerator> {
-  picked ??= pick();
+  picked ??= decide(process.env.BERNARD_ACCEL, async () => (await mayUseKvm()) && (await bootsOn("kvm", PROBE_MS)));
   return picked;
 }
 
-async function pick(): Promise<Accelerator> {
-  const wanted = process.env.BERNARD_ACCEL;
+/**
+ * The decision alone.
+ * @param wanted what the user has asked for
+ * @param kvmBoots asked only where the user leaves it to us
+ */
+export async function decide(wanted: string | undefined, kvmBoots: () => Promise<boolean>): Promise<Accelerator> {
   if (wanted === "kvm" || wanted === "tcg") return wanted;
   if (wanted !== undefined && wanted !== "") {
     throw new UserError(`BERNARD_ACCEL is "${wanted}"`, "set it to kvm or tcg, or leave it out", 2);
   }
-  return (await bootsOn("kvm")) ? "kvm" : "tcg";
+  return (await kvmBoots()) ? "kvm" : "tcg";
 }
 
-/** Whether a guest boots on `accelerator`, and does so at a useful speed: really boots one. */
-export async function bootsOn(accelerator: Accelerator): Promise<boolean> {
-  if (accelerator === "kvm" && !(await mayUseKvm())) return false;
-  const dir = await mkdtemp(join(tmpdir(), "bernard-probe-"));
+/** Whether a guest boots on `accelerator` before the deadline: really boots one. */
+export async function bootsOn(accelerator: Accelerator, deadlineMs: number): Promise<boolean> {
+  // Made, filled and removed at once, so that no signal comes between one and the other.
+  const dir = mkdtempSync(join(tmpdir(), "bernard-probe-"));
+  const remove = () => rmSync(dir, { recursive: true, force: true });
+  const forget = atProcessEnd(remove);
   try {
     const firmware = join(dir, "firmware");
-    await writeFile(firmware, probeFirmware());
+    writeFileSync(firmware, probeFirmware());
     const machine = ["-machine", "pc", "-accel", accelerator, "-m", "16", "-bios", firmware, "-device", PROBE_DEVICE];
     const bare = ["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-no-reboot"];
     const qemu = await QemuProcess.start([...machine, ...bare]);
-    const timer = setTimeout(() => qemu.kill(), PROBE_MS);
+    const timer = setTimeout(() => qemu.kill(), deadlineMs);
     const { code } = await qemu.exited;
     clearTimeout(timer);
     return code === PROBE_EXIT_CODE;
   } finally {
-    await rm(dir, { recursive: true, force: true });
+    remove();
+    forget();
   }
 }
 
