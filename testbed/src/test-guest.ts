@@ -1,7 +1,7 @@
 /** Boots the test guest, and lets a test or the demo act in it and see what becomes of it. */
 
-import { rmSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtempSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Accelerator, type QemuGuest, type QmpEvent, startGuest } from "@bernard/hypervisor/qemu";
@@ -72,9 +72,11 @@ export interface Awaiting {
 
 /** Boots a guest over a private copy of the data disk and resolves when it takes commands, its feeder started just before. */
 export async function bootTestGuest(options: TestGuestOptions): Promise<TestGuest> {
-  // mkdtemp makes it ours alone (0700). Not in the repository: a UNIX socket's path may have 107 bytes.
-  const dir = await mkdtemp(join(tmpdir(), "bernard-"));
+  // mkdtemp makes it ours alone (0700), and at once, so that no signal comes between it and its undoing.
+  // Not in the repository: a UNIX socket's path may have 107 bytes.
+  const dir = mkdtempSync(join(tmpdir(), "bernard-"));
   let forget = atProcessEnd(() => removeAtOnce(dir));
+  const events = new Timeline<QmpEvent>();
   let guest: TestGuest | undefined;
   try {
     const disk = join(dir, "data.qcow2");
@@ -95,13 +97,14 @@ export async function bootTestGuest(options: TestGuestOptions): Promise<TestGues
         : { watchdog: { model: options.watchdog, action: options.action ?? "reset" } }),
       extraSerialSocket: options.keepRunning ?? false,
       keepRunning: options.keepRunning ?? false,
+      onEvent: (event) => events.add(event),
     });
     forget();
     forget = atProcessEnd(() => {
-      process.kill(qemu.pid, "SIGKILL");
+      qemu.kill(); // and not by its process id, which may be another's by then
       removeAtOnce(dir);
     });
-    guest = new TestGuest(qemu, dir, forget);
+    guest = new TestGuest(qemu, dir, events, forget);
     await guest.nextBoot({ deadlineMs: BOOT_MS, sinceMs: 0 });
     return guest;
   } catch (error) {
@@ -138,14 +141,15 @@ export class TestGuest {
   readonly #control: ControlPort;
   readonly #reader = new ChannelReader();
   readonly #messages = new Timeline<Received>();
-  readonly #events = new Timeline<QmpEvent>();
+  readonly #events: Timeline<QmpEvent>;
   readonly #boots = new Timeline<Boot>();
   #over: string | undefined;
 
   /** For {@link bootTestGuest} only. */
-  constructor(qemu: QemuGuest, dir: string, forget: () => void) {
+  constructor(qemu: QemuGuest, dir: string, events: Timeline<QmpEvent>, forget: () => void) {
     this.#qemu = qemu;
     this.#dir = dir;
+    this.#events = events;
     this.#forget = forget;
     this.#control = new ControlPort(qemu.channel(CONTROL_NAME), (uptimeS) =>
       this.#boots.add({ atMs: performance.now(), uptimeS }),
@@ -154,9 +158,8 @@ export class TestGuest {
       const atMs = performance.now();
       for (const message of this.#reader.push(chunk, atMs)) this.#messages.add({ atMs, message });
     });
-    qemu.onEvent((event) => {
-      this.#events.add(event);
-      if (event.name === "RESET") this.#control.abandon("the guest was reset");
+    qemu.onEvent(({ name }) => {
+      if (name === "RESET") this.#control.abandon("the guest was reset");
     });
     qemu.exited.then(({ code, signal }) => {
       this.#over = `QEMU has ended (${signal ?? `exit code ${code}`})`;

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { type TestContext, test } from "node:test";
-import { GuestStartError, QmpCommandError, startGuest } from "@bernard/hypervisor/qemu";
+import { GuestStartError, QmpCommandError, type QmpEvent, startGuest } from "@bernard/hypervisor/qemu";
 import { runFolder, tinyGuest } from "./run-folder.ts";
 
 const deadline = { deadlineMs: 60_000 };
@@ -42,6 +42,15 @@ test("a guest runs, its watchdog fires, and the events tell so in order", async 
     assert.equal(error.errorClass, "GenericError");
     return true;
   });
+});
+
+test("a listener that is there from the start misses nothing, not even that the processor begins to run", async (t) => {
+  const names: string[] = [];
+  const onEvent = ({ name }: QmpEvent) => void names.push(name);
+  const guest = await startGuest({ ...tinyGuest(await runFolder(t)), onEvent });
+  t.after(() => guest.stop());
+  await guest.qmp.execute("query-status");
+  assert.equal(names[0], "RESUME");
 });
 
 for (const model of ["i6300esb", "ib700"] as const) {
@@ -91,12 +100,13 @@ test("a QEMU that answers nothing is killed", async (t) => {
   assert.deepEqual(await guest.exited, { code: null, signal: "SIGKILL" });
 });
 
-test("a QEMU that dies is seen at once", async (t) => {
+test("a QEMU that dies is seen at once; killing and stopping it then is no error", async (t) => {
   const guest = await startGuest(tinyGuest(await runFolder(t)));
   const pending = assert.rejects(guest.qmp.waitFor("SHUTDOWN", deadline), { code: "QMP_CLOSED" });
-  process.kill(guest.pid, "SIGKILL");
+  guest.kill();
   await pending;
   assert.deepEqual(await guest.exited, { code: null, signal: "SIGKILL" });
+  guest.kill();
   await guest.stop();
 });
 

@@ -1,6 +1,7 @@
 /** What a guest is made of, and QEMU's command line for it. Reference: qemu-system-x86_64(1). */
 import { join } from "node:path";
 import type { Accelerator } from "./accelerator.ts";
+import type { QmpEvent } from "./qmp-client.ts";
 
 export interface Disk {
   readonly file: string;
@@ -35,6 +36,8 @@ export interface GuestOptions {
   readonly keepRunning?: boolean;
   /** Default: what `pickAccelerator` finds. */
   readonly accelerator?: Accelerator;
+  /** Called at each event of QEMU from before the processor runs, so that none of the guest's is missed. */
+  readonly onEvent?: (event: QmpEvent) => void;
 }
 
 /** The file that gets the console. A file, for a console that nobody reads can block the guest. */

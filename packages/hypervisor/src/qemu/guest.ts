@@ -33,6 +33,7 @@ export async function startGuest(options: GuestOptions): Promise<QemuGuest> {
   try {
     const qmp = await QmpClient.connect(qemu.monitor, { deadlineMs: START_MS });
     for (const name of options.channels) channels.set(name, await connectChannel(options.dir, name));
+    if (options.onEvent !== undefined) qmp.onEvent(options.onEvent);
     await qmp.execute("cont", {}, { deadlineMs: START_MS });
     return new QemuGuest(options, accelerator, qemu, qmp, channels);
   } catch (error) {
@@ -97,7 +98,7 @@ export class QemuGuest {
     return channel;
   }
 
-  /** Calls `listener` at each event of QEMU from now on; the returned function ends that. */
+  /** Calls `listener` at each event of QEMU from now on, see also `GuestOptions.onEvent`; the returned function ends that. */
   onEvent(listener: (event: QmpEvent) => void): () => void {
     return this.qmp.onEvent(listener);
   }
@@ -125,6 +126,11 @@ export class QemuGuest {
     );
     if (!quitting || !(await this.#qemu.endsWithin(QUIT_MS))) await this.#qemu.end();
     this.#hangUp();
+  }
+
+  /** Kills QEMU at once; `exited` tells when it is gone. No harm when it has ended already. */
+  kill(): void {
+    this.#qemu.kill();
   }
 
   /** Leaves a guest that was started with `keepRunning` to itself: our process may end, and this object is of no more use. */
