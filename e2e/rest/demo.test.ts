@@ -4,9 +4,16 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { root } from "@bernard/tools";
-import { ownTmp, Program, untilProcesses } from "./program.ts";
+import { ownTmp, Program, processesIn, untilProcesses } from "./program.ts";
 
 const bernard = join(root, "bernard");
+
+/** Of an act, as --json tells it. */
+interface Told {
+  readonly name: string;
+  readonly recovered: boolean;
+  readonly cause: string | null;
+}
 
 const ESCAPE = "\u001b";
 
@@ -55,6 +62,35 @@ suite("bernard demo", { timeout: 1_800_000 }, () => {
     assert.match(stdout, /^disk +[\d.]+ s +[\d.]+ s +[\d.]+ s +came back$/m);
     assert.match(stdout, /model='ib700'/);
     await untilProcesses(tmp, 0);
+    assert.deepEqual(await readdir(tmp), []);
+  });
+
+  test("plays every act, beside a twin that watchdog 5.16 goes on feeding", { timeout }, async (t) => {
+    const tmp = await ownTmp(t);
+    const { code, stdout, stderr } = await new Program(t, [bernard, "demo", "--json"], { env: { TMPDIR: tmp } }).ended;
+    assert.equal(code, 0, stderr);
+    const { acts, twin } = JSON.parse(stdout);
+    const told = acts.map(({ name, recovered, cause }: Told) => [name, recovered, cause?.split(": ")[0] ?? null]);
+    assert.deepEqual(told, [
+      ["disk", true, "disk:/data"],
+      ["memory", true, "memory"],
+      ["hang", true, null],
+      ["freeze", true, null],
+    ]);
+    assert.deepEqual([twin.stillFed, twin.writesRefused], [true, true]);
+    await untilProcesses(tmp, 0);
+    assert.deepEqual(await readdir(tmp), []);
+  });
+
+  test("fails when its guest is lost in an act", { timeout }, async (t) => {
+    const tmp = await ownTmp(t);
+    const demo = new Program(t, [bernard, "demo", "--no-twin", "--act", "freeze"], { env: { TMPDIR: tmp } });
+    await demo.said(/freeze +whoever writes/);
+    for (const guest of await processesIn(tmp)) process.kill(guest, "SIGKILL");
+    const { code, stdout } = await demo.ended;
+    assert.equal(code, 1);
+    assert.match(stdout, /QEMU has ended \(SIGKILL\)/);
+    assert.match(stdout, /^freeze +- +- +- +NOT RECOVERED$/m);
     assert.deepEqual(await readdir(tmp), []);
   });
 

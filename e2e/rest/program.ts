@@ -92,7 +92,7 @@ export async function ownTmp(t: TestContext): Promise<string> {
 }
 
 /** Process ids of the QEMUs whose files are in `dir`. */
-async function processesIn(dir: string): Promise<number[]> {
+export async function processesIn(dir: string): Promise<number[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")));
   const found = pids.filter((_, index) => /^[^\0]*qemu-system/.test(lines[index]!) && lines[index]!.includes(dir));
