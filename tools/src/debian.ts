@@ -2,9 +2,10 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { AptProgress, STATUS_OPTIONS } from "./apt-progress.ts";
 import { cached, type Say } from "./cached.ts";
 import { buildRoot } from "./paths.ts";
-import { run } from "./run.ts";
+import { type FileLock, run } from "./run.ts";
 import { UserError } from "./user-error.ts";
 
 const byHand = (packages: readonly string[]) =>
@@ -24,7 +25,7 @@ export async function ensureInstalled(packages: readonly string[], say: Say): Pr
     say(`apt-get update was not complete (${error instanceof Error ? error.message : error}); trying all the same`);
   });
   const options = ["-y", "-q", "--no-install-recommends", "-o", `DPkg::Lock::Timeout=${LOCK_S}`];
-  const install = () => asRoot("apt-get", ["install", ...options, ...missing], hint);
+  const install = () => asRoot("apt-get", ["install", ...options, ...STATUS_OPTIONS, ...missing], hint, progress(say));
   await install().catch(async (error: unknown) => {
     if (!(error instanceof UserError && /dpkg was interrupted/.test(error.message))) throw error;
     say("an earlier installation was interrupted; finishing it");
@@ -33,10 +34,21 @@ export async function ensureInstalled(packages: readonly string[], say: Say): Pr
   });
 }
 
-async function asRoot(command: string, args: readonly string[], hint: string): Promise<void> {
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" };
-  if (process.getuid?.() === 0) await run(command, args, { hint, env });
-  else await run("sudo", [command, ...args], { hint, env });
+async function asRoot(
+  command: string,
+  args: readonly string[],
+  hint: string,
+  onLine: (line: string) => void = () => {},
+): Promise<void> {
+  const options = { hint, env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" }, onLine };
+  if (process.getuid?.() === 0) await run(command, args, options);
+  else await run("sudo", [command, ...args], options);
+}
+
+/** Hears the lines of one apt-get. */
+function progress(say: Say): (line: string) => void {
+  const toTell = new AptProgress(say, performance.now());
+  return (line) => toTell.take(line, performance.now());
 }
 
 function isInstalled(name: string): boolean {
@@ -71,12 +83,19 @@ class PrivateApt {
   async query(args: readonly string[]): Promise<string> {
     await this.#lists();
     const [verb, ...rest] = args as [string, ...string[]];
-    return (await run("apt-cache", [verb, ...this.#options, ...rest], { hint: await this.#hint() })).toString();
+    const options = { hint: await this.#hint(), lock: this.#lock({ shared: true }) };
+    return (await run("apt-cache", [verb, ...this.#options, ...rest], options)).toString();
   }
 
-  async download(name: string, dir: string): Promise<void> {
+  async download(name: string, dir: string, say: Say): Promise<void> {
     await this.#lists();
-    await run("apt-get", ["download", ...this.#options, "-q", name], { cwd: dir, hint: await this.#hint() });
+    const options = { cwd: dir, hint: await this.#hint(), lock: this.#lock({ shared: true }), onLine: progress(say) };
+    await run("apt-get", ["download", ...this.#options, "-q", ...STATUS_OPTIONS, name], options);
+  }
+
+  /** While one process fetches the lists, others must neither fetch nor read them: apt itself refuses instead of waiting. */
+  #lock({ shared }: { readonly shared: boolean }): FileLock {
+    return { file: join(this.#state, "lock"), shared };
   }
 
   async #hint(): Promise<string> {
@@ -89,7 +108,7 @@ class PrivateApt {
     this.#updated ??= (async () => {
       await mkdir(join(this.#state, "lists/partial"), { recursive: true });
       await mkdir(join(this.#state, "cache/archives/partial"), { recursive: true });
-      return run("apt-get", ["update", ...this.#options, "-q"]).then(
+      return run("apt-get", ["update", ...this.#options, "-q"], { lock: this.#lock({ shared: false }) }).then(
         () => undefined,
         (error: Error) => error.message,
       );
@@ -116,7 +135,7 @@ export function unpack(label: string, names: readonly string[] | (() => Promise<
         say(`downloading Debian packages (unpacked, not installed): ${wanted.join(" ")}`);
         const debs = join(dir, ".debs");
         await mkdir(debs);
-        for (const name of wanted) await apt.download(name, debs);
+        for (const name of wanted) await apt.download(name, debs, say);
         for (const deb of await readdir(debs)) await run("dpkg-deb", ["-x", join(debs, deb), dir]);
         await run("rm", ["-r", debs]);
       },
