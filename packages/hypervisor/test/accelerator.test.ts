@@ -37,7 +37,9 @@ async function standIn(t: TestContext, script: string | undefined, alone = false
 /** What a fresh process picks. */
 function picked(environment: Record<string, string>): string {
   const env = { ...process.env, ...environment };
-  return execFileSync(process.execPath, [fixture("pick-accelerator.ts")], { env }).toString().trim();
+  return execFileSync(process.execPath, [fixture("pick-accelerator.ts")], { env })
+    .toString()
+    .trim();
 }
 
 const decisions: readonly [wanted: string | undefined, kvmBoots: boolean | "is not asked", accelerator: string][] = [
