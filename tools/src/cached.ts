@@ -10,6 +10,9 @@ import { errorCode } from "./user-error.ts";
 /** Milliseconds for which an older build is kept after its last use: another process may still run on it. */
 const KEPT_MS = 2 * 3600 * 1000;
 
+/** How rename(2) refuses to replace a folder that is not empty: the one or the other, depending on the file system. */
+const ALREADY_THERE: ReadonlySet<string | undefined> = new Set(["ENOTEMPTY", "EEXIST"]);
+
 /** Says what is being done, one line at a time. */
 export type Say = (line: string) => void;
 
@@ -53,7 +56,7 @@ async function build(recipe: Recipe, cache: string, finished: string, say: Say):
     await recipe.build(unfinished);
     await rename(unfinished, finished).catch(async (error: unknown) => {
       // Another process has built the same meanwhile; its build is as good as ours.
-      if (errorCode(error) !== "ENOTEMPTY") throw error;
+      if (!ALREADY_THERE.has(errorCode(error))) throw error;
       await rm(unfinished, { recursive: true });
     });
   } catch (error) {

@@ -1,4 +1,4 @@
-/** One holder at a time on this machine: a lock that the kernel releases with its process, however that ends. */
+/** One holder at a time among the processes of one checkout: a lock that the kernel releases with its process, however that ends. */
 import { createHash } from "node:crypto";
 import { connect, createServer } from "node:net";
 import { root } from "./paths.ts";

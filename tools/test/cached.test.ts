@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -87,6 +87,18 @@ test("those who want the same thing at the same time wait for one build", async 
   const folders = await Promise.all([cached(recipe, silent), cached(recipe, silent), cached(recipe, silent)]);
   assert.equal(new Set(folders).size, 1);
   assert.equal(builds(), 1);
+});
+
+test("who is overtaken by another process takes its build", async (t) => {
+  const name = ownName(t);
+  const build = async (dir: string) => {
+    const finished = dir.replace(/\.\d+\.tmp$/, "");
+    await mkdir(finished);
+    await writeFile(join(finished, "built"), "theirs");
+  };
+  const folder = await cached({ name, inputs: [], build }, silent);
+  assert.equal(await readFile(join(folder, "built"), "utf8"), "theirs");
+  assert.equal((await entriesOf(name)).length, 1);
 });
 
 test("what a killed build has left goes with the next build; what is under way stays", async (t) => {
