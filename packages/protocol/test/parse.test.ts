@@ -81,8 +81,12 @@ test("what is told of a bad message carries no escape sequence of it", () => {
 });
 
 test("readings named like parts of every object change no object", () => {
-  const line = JSON.stringify(beat).replace("available_kib", "__proto__");
-  parseMessage(line);
+  const line = JSON.stringify(beat).replace("available_kib", "__proto__").replace("full_avg10_percent", "constructor");
+  const parsed = parseMessage(line);
+  assert.ok(parsed.ok && parsed.message.type === "beat");
+  const readings = parsed.message.checks[0]!.readings;
+  assert.deepEqual(Object.entries(readings), [["constructor", 41.5]]); // __proto__ is dropped
+  assert.equal(Object.getPrototypeOf(readings), Object.prototype);
   assert.equal(Object.keys(Object.prototype).length, 0);
 });
 
