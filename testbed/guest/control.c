@@ -72,8 +72,8 @@ static void answer(const struct request *request, int status)
 	char line[4 * 1024];
 	unsigned char piece[3 * 512];
 	ssize_t got;
-	int begun = snprintf(line, sizeof line, "%s %d ", request->id, status);
-	send_all(line, (size_t)begun);
+	int head = snprintf(line, sizeof line, "%s %d ", request->id, status);
+	send_all(line, (size_t)head);
 	lseek(request->output, 0, SEEK_SET);
 	while ((got = read(request->output, piece, sizeof piece)) > 0) {
 		size_t length = 0;

@@ -109,6 +109,7 @@ function buildPrograms(say: Say): Promise<string> {
     "-s",
     "-Wall",
     "-Wextra",
+    "-Wshadow",
     "-Werror",
     "-idirafter",
     "/usr/include",
