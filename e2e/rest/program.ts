@@ -93,13 +93,30 @@ export async function ownTmp(t: TestContext): Promise<string> {
 
 /** Process ids of the QEMUs whose files are in `dir`. */
 export async function processesIn(dir: string): Promise<number[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")));
-  const found = pids.filter((_, index) => /^[^\0]*qemu-system/.test(lines[index]!) && lines[index]!.includes(dir));
-  return found.map(Number);
+  return (await qemusIn(dir)).map(({ pid }) => pid);
 }
 
-/** Resolves once `count` QEMUs have their files in `dir`. Nothing tells of the end of a process that is no child of ours. */
+interface Qemu {
+  readonly pid: number;
+  /** Whether it has a name: the accelerator's probe has none. */
+  readonly isGuest: boolean;
+}
+
+async function qemusIn(dir: string): Promise<Qemu[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")));
+  return pids.flatMap((pid, index) => {
+    const line = lines[index]!;
+    if (!/^[^\0]*qemu-system/.test(line) || !line.includes(dir)) return [];
+    return [{ pid: Number(pid), isGuest: line.includes("\0-name\0") }];
+  });
+}
+
+/**
+ * Resolves once `count` guests, and no other QEMU, have their files in `dir`. Nothing tells of the end of a process that is
+ * no child of ours.
+ */
 export async function untilProcesses(dir: string, count: number): Promise<void> {
-  while ((await processesIn(dir)).length !== count) await later(50);
+  const reached = (qemus: readonly Qemu[]) => qemus.length === count && qemus.every(({ isGuest }) => isGuest);
+  while (!reached(await qemusIn(dir))) await later(50);
 }
