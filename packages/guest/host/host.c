@@ -33,6 +33,9 @@
 /* Exit code of a program that threw or ran out of its memory: a defect, not a finding. */
 #define EXIT_DEFECT 70
 
+/* What the kernel's one-record files are built in. */
+#define PAGE 4096
+
 /* The program may use this much; a leak ends the daemon (and the watchdog fires) before it harms the guest. */
 #define MEMORY_LIMIT (4 * 1024 * 1024)
 
@@ -74,12 +77,13 @@ static double system_call(u32 argc, const u32 *argv) {
 static double read_file(const char *path, char *to, size_t size) {
   int fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* musl's open adds an fcntl to each */
   if (fd < 0) return -errno;
+  /* Files of /proc and /sys that hold one record hand it out whole, so less than a page is all of it. */
   size_t have = 0;
-  ssize_t got = 1;
-  while (have < size && got > 0) {
+  ssize_t got;
+  do {
     got = read(fd, to + have, size - have);
     if (got > 0) have += got;
-  }
+  } while (got >= PAGE && have < size);
   double result = got < 0 ? -errno : (double)have;
   close(fd);
   return result;

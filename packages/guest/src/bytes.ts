@@ -2,15 +2,25 @@
 
 /** Text as bytes; ours is ASCII but for paths, which are UTF-8. */
 export function encode(text: string): Uint8Array {
-  const bytes: number[] = [];
-  for (const character of text) {
-    const code = character.codePointAt(0) as number;
-    if (code < 0x80) bytes.push(code);
-    else if (code < 0x800) bytes.push(0xc0 | (code >> 6), 0x80 | (code & 63));
-    else if (code < 0x10000) bytes.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
-    else bytes.push(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 63), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
+  const bytes = new Uint8Array(text.length * 3); // a UTF-16 unit makes three bytes at most, a pair of them four
+  let size = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x80) bytes[size++] = code;
+    else {
+      const point = text.codePointAt(i) as number;
+      if (point > 0xffff) i++;
+      for (const byte of encodePoint(point)) bytes[size++] = byte;
+    }
   }
-  return new Uint8Array(bytes);
+  return bytes.subarray(0, size);
+}
+
+function encodePoint(point: number): number[] {
+  if (point < 0x800) return [0xc0 | (point >> 6), 0x80 | (point & 63)];
+  const last = [0x80 | ((point >> 6) & 63), 0x80 | (point & 63)];
+  if (point < 0x10000) return [0xe0 | (point >> 12), ...last];
+  return [0xf0 | (point >> 18), 0x80 | ((point >> 12) & 63), ...last];
 }
 
 /** Bytes as text; what is not UTF-8 becomes U+FFFD. */

@@ -207,7 +207,7 @@ function fitting(messages: readonly GuestMessage[]): string {
   let line = "";
   for (const message of messages) {
     line = `${JSON.stringify(message)}\n`;
-    if (encode(line).length <= MAX_LINE_BYTES) break;
+    if (line.length * 3 <= MAX_LINE_BYTES || encode(line).length <= MAX_LINE_BYTES) break;
   }
   return line;
 }

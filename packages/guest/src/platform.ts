@@ -5,6 +5,8 @@ export interface Platform {
   now(): number;
   /** A small file of /proc, /sys or /run as it is now; undefined where it cannot be read. Valid until the next call. */
   readFile(path: string): Uint8Array | undefined;
+  /** A reader of one file, each round anew, that costs less than {@link readFile}: the file is kept open. For files of /proc only. */
+  reader(path: string): () => Uint8Array | undefined;
   /** As {@link readFile} for a file of any length: `take` gets it chunk by chunk until it returns false. False where it cannot be read. */
   readChunks(path: string, take: (chunk: Uint8Array) => boolean): boolean;
   /** Where a symbolic link points, undefined where there is none. */

@@ -52,6 +52,10 @@ export class ScriptedPlatform implements Platform {
     return text === undefined ? undefined : encode(text);
   }
 
+  reader(path: string): () => Uint8Array | undefined {
+    return () => this.readFile(path);
+  }
+
   readChunks(path: string, take: (chunk: Uint8Array) => boolean): boolean {
     const bytes = this.readFile(path);
     if (bytes !== undefined) take(bytes);

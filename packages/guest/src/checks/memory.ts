@@ -36,21 +36,23 @@ interface MemoryLimits {
 class MemoryCheck implements Check {
   readonly name = "memory";
   readonly #limits: MemoryLimits;
-  readonly #platform: Platform;
+  readonly #readMeminfo: () => Uint8Array | undefined;
+  readonly #readPressure: () => Uint8Array | undefined;
   #over = false;
 
   constructor(limits: MemoryLimits, platform: Platform) {
     this.#limits = limits;
-    this.#platform = platform;
+    this.#readMeminfo = platform.reader("/proc/meminfo");
+    this.#readPressure = platform.reader("/proc/pressure/memory");
   }
 
   read(): Reading {
-    const meminfo = this.#platform.readFile("/proc/meminfo");
+    const meminfo = this.#readMeminfo();
     if (meminfo === undefined) return { reason: "", readings: {} };
     const available = numberBehind(meminfo, MEM_AVAILABLE);
     const availablePercent = percent(available, numberBehind(meminfo, MEM_TOTAL));
     const swapPercent = percent(numberBehind(meminfo, SWAP_FREE), numberBehind(meminfo, SWAP_TOTAL));
-    const pressure = this.#platform.readFile("/proc/pressure/memory");
+    const pressure = this.#readPressure();
     const full = pressure === undefined ? Number.NaN : numberBehind(pressure, FULL_AVG10);
 
     const short = availablePercent < this.#limits.minAvailable * (this.#over ? RECOVERED_AVAILABLE : 1);

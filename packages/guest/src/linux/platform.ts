@@ -57,6 +57,15 @@ export class LinuxPlatform implements Platform {
     return typeof bytes === "number" ? undefined : bytes;
   }
 
+  reader(path: string): () => Uint8Array | undefined {
+    let fd = -1;
+    return () => {
+      if (fd < 0) fd = this.adopt(system.open(path, abi.O_RDONLY));
+      const bytes = fd < 0 ? fd : system.readAgain(fd);
+      return typeof bytes === "number" ? undefined : bytes;
+    };
+  }
+
   readChunks(path: string, take: (chunk: Uint8Array) => boolean): boolean {
     return system.readChunks(path, take) === 0;
   }

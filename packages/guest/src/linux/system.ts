@@ -106,6 +106,12 @@ export function readFrom(fd: number, size: number): Uint8Array | number {
   return result < 0 ? result : arena.subarray(0, result);
 }
 
+/** An open file from its start, cut at the arena's size, or a negative errno; the bytes are valid until the next call. */
+export function readAgain(fd: number): Uint8Array | number {
+  const size = sys(NR.pread64, SECOND, fd, contentAt, CONTENT, 0, 0);
+  return size < 0 ? size : arena.subarray(0, size);
+}
+
 /** The byte at `offset` of an open file, or a negative errno. i386 takes the offset in two halves; the second is 0. */
 export function readByteAt(fd: number, offset: number): number {
   const result = sys(NR.pread64, SECOND, fd, recordAt, 1, offset, 0);
