@@ -1,8 +1,16 @@
 /** The guest goes bad, and comes back by itself with the reason told: on both devices, each trouble really happening. */
 import assert from "node:assert/strict";
 import { suite, type TestContext, test } from "node:test";
-import { exhaustMemory, failDisk, failQuietDisk, hang, type TestGuest, watchRescue } from "@bernard/testbed";
-import { bootFedGuest, DEADLINES, fires, TIMEOUT_S, untilDiskWritable } from "./stage.ts";
+import {
+  exhaustMemory,
+  failDisk,
+  failQuietDisk,
+  hang,
+  type TestGuest,
+  untilDiskWritable,
+  watchRescue,
+} from "@bernard/testbed";
+import { bootFedGuest, DEADLINES, fires, TIMEOUT_S } from "./stage.ts";
 
 interface Trouble {
   readonly name: string;

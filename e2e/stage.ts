@@ -1,8 +1,15 @@
 /** What every story starts from: a guest whose daemon feeds its watchdog, and the end of it with the test. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import type { Beat, GuestMessage, Hello } from "@bernard/protocol";
-import { bootTestGuest, buildImage, quickConf, type TestGuest, type TestGuestOptions } from "@bernard/testbed";
+import type { Hello } from "@bernard/protocol";
+import {
+  bootTestGuest,
+  buildImage,
+  quickConf,
+  type TestGuest,
+  type TestGuestOptions,
+  untilDiskWritable,
+} from "@bernard/testbed";
 
 /** Seconds: the shortest that a loaded machine feeds reliably is well above the device's minimum. */
 export const TIMEOUT_S = 10;
@@ -25,13 +32,6 @@ export async function bootFedGuest(t: TestContext, options: Partial<TestGuestOpt
   const hello = guest.messages.find(({ message }) => message.type === "hello")?.message as Hello;
   assert.equal(hello.device?.timeout, TIMEOUT_S, "the device's timeout is the configured one, not the driver's own");
   return guest;
-}
-
-/** Since the last boot the daemon has fed, and has seen /data take a write: only what was writable can fail. */
-export async function untilDiskWritable(guest: TestGuest): Promise<void> {
-  const knows = (message: GuestMessage): message is Beat =>
-    message.type === "beat" && message.feeds > 0 && message.checks.some((check) => check.readings.writable === 1);
-  await guest.nextMessage(knows, { deadlineMs: DEADLINES.feedingMs, sinceMs: guest.boots.at(-1)?.atMs ?? 0 });
 }
 
 /** How often the watchdog has fired. */

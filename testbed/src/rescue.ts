@@ -1,5 +1,6 @@
 /** Watches one rescue from the fault to the moment the guest is fed again, and dates each step of it. */
 import type { Beat, CheckReport, GuestMessage, Hello, LastWords } from "@bernard/protocol";
+import { untilFed } from "./milestones.ts";
 import type { Awaiting, Received, TestGuest } from "./test-guest.ts";
 
 /** A step of a rescue; `atMs` is the host's monotonic clock. What the guest says is untrusted text. */
@@ -44,16 +45,16 @@ export async function watchRescue(
 ): Promise<Rescue> {
   const awaiting = { deadlineMs: deadlines.fireMs, sinceMs: faultAt };
   tell({ kind: "fault", atMs: faultAt });
-  tellLastWords(guest, awaiting, tell);
+  const stop = tellLastWords(guest, awaiting, tell);
   // QEMU tells of the reset before the fire when it has merged two fires within a second; the fire is what counts.
   const fire = await guest.nextEvent("WATCHDOG", awaiting);
+  stop();
   tell({ kind: "fire", atMs: fire.atMs, action: String(fire.data.action) });
   const reset = await guest.nextEvent("RESET", awaiting);
   tell({ kind: "reset", atMs: reset.atMs });
   const after = { deadlineMs: deadlines.feedingMs, sinceMs: Math.max(fire.atMs, reset.atMs) };
   const hello = await guest.nextMessage((message): message is Hello => message.type === "hello", after);
-  const fed = (message: GuestMessage): message is Beat => message.type === "beat" && message.feeds > 0;
-  const beat = await guest.nextMessage(fed, { ...after, sinceMs: hello.atMs });
+  const beat = await untilFed(guest, hello.atMs);
   tell({ kind: "feeding-again", atMs: beat.atMs, hello: hello.message });
   await guest.nextBoot(after); // the daemon may be up a moment before the guest takes commands
   const failed = guest.messages.find(({ atMs, message }) => atMs >= faultAt && message.type === "last-words") as
@@ -71,8 +72,15 @@ export async function watchRescue(
   };
 }
 
-/** Tells what the guest says before the fire, as it says it; a guest that says nothing (it hangs) is no error. */
-function tellLastWords(guest: TestGuest, awaiting: Awaiting, tell: (step: Step) => void): void {
+/**
+ * Tells what the guest says before the fire, as it says it; a guest that says nothing (it hangs) is no error.
+ * @returns ends the telling: what the guest says later belongs to another story
+ */
+function tellLastWords(guest: TestGuest, awaiting: Awaiting, tell: (step: Step) => void): () => void {
+  let telling = true;
+  const say = (step: Step) => {
+    if (telling) tell(step);
+  };
   const silent = () => {};
   const isBeat = (message: GuestMessage): message is Beat => message.type === "beat";
   const troubled =
@@ -80,12 +88,15 @@ function tellLastWords(guest: TestGuest, awaiting: Awaiting, tell: (step: Step) 
     (message: GuestMessage): message is Beat =>
       isBeat(message) && message.checks.some((check) => check.verdict === verdict);
   guest.nextMessage(troubled("failing"), awaiting).then(({ atMs, message }) => {
-    for (const check of message.checks) if (check.verdict === "failing") tell({ kind: "failing", atMs, check });
+    for (const check of message.checks) if (check.verdict === "failing") say({ kind: "failing", atMs, check });
   }, silent);
   guest
     .nextMessage((message): message is LastWords => message.type === "last-words", awaiting)
-    .then(({ atMs, message: words }) => tell({ kind: "last-words", atMs, words }), silent);
+    .then(({ atMs, message: words }) => say({ kind: "last-words", atMs, words }), silent);
   guest
     .nextMessage(troubled("failed"), awaiting)
-    .then(({ atMs, message }) => tell({ kind: "feeding-ended", atMs, feeds: message.feeds }), silent);
+    .then(({ atMs, message }) => say({ kind: "feeding-ended", atMs, feeds: message.feeds }), silent);
+  return () => {
+    telling = false;
+  };
 }

@@ -1,6 +1,15 @@
 /** The demo's acts: what happens to the guest in each, and how it is played. To add one is to add an entry here. */
 import type { Beat, GuestMessage } from "@bernard/protocol";
-import { exhaustMemory, failDisk, freeze, hang, type Step, type TestGuest, watchRescue } from "@bernard/testbed";
+import {
+  exhaustMemory,
+  failDisk,
+  freeze,
+  hang,
+  type Step,
+  type TestGuest,
+  untilDiskWritable,
+  watchRescue,
+} from "@bernard/testbed";
 
 export type WatchdogModel = "i6300esb" | "ib700";
 
@@ -72,26 +81,13 @@ export const acts: readonly Act[] = [
 
 export const actNames = acts.map((act) => act.name);
 
-/** Seconds from the start of the guest's kernel, by its own clock, to the first feed that the host was told of. */
-export async function firstFed(guest: TestGuest): Promise<number> {
-  const fed = (message: GuestMessage): message is Beat => message.type === "beat" && message.feeds > 0;
-  return (await guest.nextMessage(fed, { deadlineMs: BOOT_S * 1000, sinceMs: 0 })).message.at;
-}
-
-/** The daemon has seen its disk take a write: only what was writable can fail. */
-async function probesAnswered(guest: TestGuest): Promise<void> {
-  const writable = (message: GuestMessage): message is Beat =>
-    message.type === "beat" && message.checks.some((check) => check.readings.writable === 1);
-  await guest.nextMessage(writable, { deadlineMs: BOOT_S * 1000, sinceMs: guest.boots.at(-1)?.atMs ?? 0 });
-}
-
 async function rescue(
   name: keyof typeof PATIENCE_S,
   { guest, timeout, tell }: Stage,
   fault: () => Promise<void>,
   what: string,
 ): Promise<ActResult> {
-  await probesAnswered(guest);
+  await untilDiskWritable(guest);
   const faultAt = performance.now();
   await fault();
   const deadlines = { fireMs: (PATIENCE_S[name] + timeout) * 1000, feedingMs: BOOT_S * 1000 };
@@ -131,7 +127,7 @@ const FREEZE_S = 20;
 
 /** The probe must be seen waiting, and known to be waiting for a freeze; nothing may fire. */
 async function playFreeze({ guest, timeout, tell }: Stage): Promise<ActResult> {
-  await probesAnswered(guest);
+  await untilDiskWritable(guest);
   const frozenAt = performance.now();
   tell(frozenAt, "freeze", "whoever writes to /data waits");
   await freeze(guest, FREEZE_S);

@@ -1,8 +1,8 @@
 /** Plays the demo: prepares, boots, plays the acts one after the other in one guest, reports, and clears everything away. */
 
-import { bootTestGuest, buildImage, hostPackages, quickConf, type TestGuest } from "@bernard/testbed";
+import { bootTestGuest, buildImage, hostPackages, quickConf, type TestGuest, untilFed } from "@bernard/testbed";
 import { ensureInstalled, errorLine, takeLock, UserError } from "@bernard/tools";
-import { type Act, type ActResult, acts, firstFed, type WatchdogModel } from "./acts.ts";
+import { type Act, type ActResult, acts, type WatchdogModel } from "./acts.ts";
 import { Screen } from "./screen.ts";
 import { bootTwin, playTwin, type TwinResult } from "./twin.ts";
 
@@ -42,7 +42,8 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     if (withTwin) booting.push(bootTwin(image, options.model, options.timeout));
     guests.push(...(await allBooted(booting, screen)));
     const [guest, twin] = guests as [TestGuest, TestGuest | undefined];
-    screen.intro(guest.accelerator, options, await firstFed(guest));
+    const { message: fed } = await untilFed(guest);
+    screen.intro(guest.accelerator, options, fed.at);
     const { results, twinResult } = await playAll(wanted, guest, twin, options, screen);
     await interrupt.ending;
     screen.report(results, options);
