@@ -2,11 +2,26 @@
 import { print } from "../src/configure.ts";
 import * as system from "../src/linux/system.ts";
 import { suites } from "./index.ts";
-import { comparable } from "./vector.ts";
+import { comparable, suite } from "./vector.ts";
+
+/** What only this engine can show: it evaluates no text. Node would. */
+const sealed = suite("the engine", (evaluate: () => unknown) => outcomeOf(evaluate), [
+  // biome-ignore lint/security/noGlobalEval: that it fails is the point
+  ["has no eval", () => eval("1"), "TypeError"],
+  ["nor a Function constructor", () => new Function("return 1")(), "TypeError"],
+]);
+
+function outcomeOf(evaluate: () => unknown): unknown {
+  try {
+    return evaluate();
+  } catch (error) {
+    return (error as Error).name;
+  }
+}
 
 let passed = 0;
 let failed = 0;
-for (const { name, cases } of suites) {
+for (const { name, cases } of [...suites, sealed]) {
   for (const vector of cases) {
     const actual = comparable(vector.actual());
     const expected = comparable(vector.expected);
