@@ -86,7 +86,8 @@ The file has lines 'key = value'; '#' starts a comment line. Keys:
 `);
   for (const key of keys) print(`  ${key.name} = ${describe(key)}\n      ${key.help}`);
   print(`
-SIGTERM and SIGINT stop the daemon and the device; any other end lets it fire.
+SIGTERM and SIGINT stop the daemon and the device, SIGHUP does nothing; any other
+end of the daemon lets the device fire.
 Exit codes: 0 well, 1 a check is failing (--once), 2 usage or configuration,
 3 the device is missing, busy or refuses, 70 a defect.`);
   return system.exit(EXIT.well);

@@ -124,6 +124,7 @@ export const SCHED_FIFO = 1;
 
 export const SIG_BLOCK = 0;
 export const SIG_UNBLOCK = 1;
+export const SIGHUP = 1;
 export const SIGINT = 2;
 export const SIGKILL = 9;
 export const SIGPIPE = 13;

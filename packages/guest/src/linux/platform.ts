@@ -34,8 +34,9 @@ export class LinuxPlatform implements Platform {
   constructor(options: PlatformOptions) {
     this.#options = options;
     const stopping = [abi.SIGINT, abi.SIGTERM];
-    // SIGPIPE too: a log reader or a probe that went away is an errno here, not an end.
-    system.maskSignals(abi.SIG_BLOCK, [...stopping, abi.SIGPIPE]);
+    // SIGPIPE too: a log reader or a probe that went away is an errno here, not an end. And SIGHUP: a terminal that is closed, or
+    // a reload that somebody expects of a daemon, must not end the feeding.
+    system.maskSignals(abi.SIG_BLOCK, [...stopping, abi.SIGPIPE, abi.SIGHUP]);
     this.#signals = this.adopt(system.signalDescriptor(stopping, abi.O_NONBLOCK));
     this.#kernelLog = this.adopt(system.open("/dev/kmsg", abi.O_WRONLY | abi.O_NONBLOCK));
     this.#log = this.#openLog();

@@ -84,7 +84,7 @@ function becomeOrdinary(daemonFds: readonly number[], keep: readonly number[], d
   system.prctlName(abi.PR_SET_NAME, "bernard-probe");
   system.prctl(abi.PR_SET_PDEATHSIG, abi.SIGKILL);
   if (system.parentPid() !== daemonPid) system.exit(0);
-  system.maskSignals(abi.SIG_UNBLOCK, [abi.SIGINT, abi.SIGTERM, abi.SIGPIPE]);
+  system.maskSignals(abi.SIG_UNBLOCK, [abi.SIGHUP, abi.SIGINT, abi.SIGTERM, abi.SIGPIPE]);
   writeOomScore(0);
 }
 
