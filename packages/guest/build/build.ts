@@ -112,7 +112,7 @@ async function buildEngine(arch: Arch, compiler: readonly string[], say: Say): P
   return cached(
     {
       name: `quickjs-${arch}`,
-      inputs: [...compiler, version, ...CFLAGS],
+      inputs: [...compiler.filter((word) => !word.startsWith("/")), version, ...CFLAGS], // the same in every checkout
       files: [wasmFile, join(WASM_RT, "wasm-rt-impl.c"), join(WASM_RT, "wasm-rt-impl.h"), WASM_RT_HEADER],
       build: async (out) => {
         say(`  compiling QuickJS for ${arch}; about half a minute, once`);
