@@ -100,12 +100,7 @@ suite("bernard demo", { timeout: 1_800_000 }, () => {
       const demo = new Program(t, [bernard, "demo", ...flags], { env: { TMPDIR: tmp } });
       await untilProcesses(tmp, 1);
       demo.signal("SIGINT");
-      const { code, stdout, stderr } = await demo.ended;
-      assert.equal(code, 130, stderr);
-      assert.equal(stderr, "");
-      assert.match(stdout, /\ninterrupted; ending the guests\n$/);
-      await untilProcesses(tmp, 0);
-      assert.deepEqual(await readdir(tmp), []);
+      await assertLeavesNothing(demo, tmp);
     });
   }
 
@@ -115,12 +110,7 @@ suite("bernard demo", { timeout: 1_800_000 }, () => {
     await demo.said(/check failing/);
     await untilProcesses(tmp, 2);
     demo.signal("SIGINT", "its group");
-    const { code, stdout, stderr } = await demo.ended;
-    assert.equal(code, 130, stderr);
-    assert.equal(stderr, "");
-    assert.match(stdout, /\ninterrupted; ending the guests\n$/);
-    await untilProcesses(tmp, 0);
-    assert.deepEqual(await readdir(tmp), []);
+    await assertLeavesNothing(demo, tmp);
   });
 
   test("takes its guests along when it is killed", { timeout }, async (t) => {
@@ -212,3 +202,13 @@ suite("bernard tells what it can:", () => {
     );
   });
 });
+
+/** It ends as an interrupted program does, and neither processes nor files of it stay. */
+async function assertLeavesNothing(demo: Program, tmp: string): Promise<void> {
+  const { code, stdout, stderr } = await demo.ended;
+  assert.equal(code, 130, stderr);
+  assert.equal(stderr, "");
+  assert.match(stdout, /\ninterrupted; ending the guests\n$/);
+  await untilProcesses(tmp, 0);
+  assert.deepEqual(await readdir(tmp), []);
+}

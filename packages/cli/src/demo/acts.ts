@@ -145,7 +145,7 @@ async function playFreeze({ guest, timeout, tell }: Stage): Promise<ActResult> {
     () => true,
     () => false,
   );
-  if (fired) return leftAlone(false);
+  if (fired) return withoutRescue("freeze", false, null);
   const writes = (await guest.run("touch /data/after-thaw && sync")).code === 0;
   const quiet = !guest.messages.some(({ atMs, message }) => atMs >= frozenAt && isTroubled(message));
   const said = quiet ? "no verdict" : "a check was failing";
@@ -154,18 +154,14 @@ async function playFreeze({ guest, timeout, tell }: Stage): Promise<ActResult> {
     "note",
     `${timeout} s after the thaw: ${said}, no fire; /data ${writes ? "takes" : "REFUSES"} writes`,
   );
-  return leftAlone(seen !== undefined && quiet && writes);
+  return withoutRescue("freeze", seen !== undefined && quiet && writes, null);
 }
 
 function isTroubled(message: GuestMessage): boolean {
   return message.type === "beat" && message.checks.some((check) => check.verdict !== "healthy");
 }
 
-function leftAlone(recovered: boolean): ActResult {
-  return {
-    name: "freeze",
-    recovered,
-    cause: null,
-    seconds: { faultToFailed: null, failedToFire: null, fireToFeeding: null },
-  };
+/** The result of an act in which nothing was rescued, and so nothing has a time. */
+export function withoutRescue(name: string, recovered: boolean, cause: string | null): ActResult {
+  return { name, recovered, cause, seconds: { faultToFailed: null, failedToFire: null, fireToFeeding: null } };
 }

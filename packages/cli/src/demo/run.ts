@@ -2,7 +2,7 @@
 
 import { bootTestGuest, buildImage, hostPackages, quickConf, type TestGuest, untilFed } from "@bernard/testbed";
 import { ensureInstalled, errorLine, takeLock, UserError } from "@bernard/tools";
-import { type Act, type ActResult, acts, type WatchdogModel } from "./acts.ts";
+import { type Act, type ActResult, acts, type WatchdogModel, withoutRescue } from "./acts.ts";
 import { Screen } from "./screen.ts";
 import { bootTwin, playTwin, type TwinResult } from "./twin.ts";
 
@@ -83,17 +83,12 @@ async function playAll(
       twinResult ??= beside;
     } catch (error) {
       screen.failed(error);
-      results.push(lost(act, errorLine(error)));
+      results.push(withoutRescue(act.name, false, errorLine(error)));
       break; // the guest is in an unknown state: what followed would prove nothing
     }
     if (act.twin) await twin?.stop();
   }
   return { results, twinResult };
-}
-
-function lost(act: Act, why: string): ActResult {
-  const seconds = { faultToFailed: null, failedToFire: null, fireToFeeding: null };
-  return { name: act.name, recovered: false, cause: why, seconds };
 }
 
 /** The guests, all of them up; when one is not, the others are ended. */
