@@ -10,9 +10,18 @@ import { buildRoot, cached, ensureInstalled, run, type Say, unpack } from "@bern
 import { build as bundle } from "esbuild";
 import { compile } from "./bytecode.ts";
 
-export type Arch = "x86_64" | "i386";
+export type Arch = "x86_64" | "i386" | "arm64";
 
-export const ARCHES: readonly Arch[] = ["x86_64", "i386"];
+export const ARCHES: readonly Arch[] = ["x86_64", "i386", "arm64"];
+
+/** JavaScript's numbers are IEEE doubles; the x87 unit, i386's default, rounds them twice. Any processor since 2001 has SSE2. */
+const CFLAGS_I386 = ["-msse2", "-mfpmath=sse"];
+
+/** Debian's cross compilers (gcc-multilib would conflict with them), and musl's names for the architectures. */
+const CROSS = {
+  i386: { package: "gcc-i686-linux-gnu", gcc: "i686-linux-gnu-gcc", musl: "i386", flags: CFLAGS_I386 },
+  arm64: { package: "gcc-aarch64-linux-gnu", gcc: "aarch64-linux-gnu-gcc", musl: "aarch64", flags: [] },
+} as const;
 
 /** Debian packages that a build for `arch` needs. */
 export function packagesFor(arch: Arch): readonly string[] {
@@ -21,7 +30,7 @@ export function packagesFor(arch: Arch): readonly string[] {
     "gcc",
     "libc6-dev", // the kernel's headers come with it
     "musl-tools", // musl for x86_64: small, static, no surprises
-    ...(arch === "i386" ? ["gcc-i686-linux-gnu"] : []), // gcc-multilib would conflict with other cross compilers
+    ...(arch === "x86_64" ? [] : [CROSS[arch].package]),
   ];
 }
 
@@ -35,9 +44,6 @@ const WASM_RT_HEADER = "/usr/include/wasm-rt.h";
 
 /** Sections and no unwind tables: what is not called is not linked, and nothing is resident that only debuggers read. */
 const CFLAGS = ["-O2", "-DNDEBUG", "-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables"];
-
-/** JavaScript's numbers are IEEE doubles; the x87 unit, i386's default, rounds them twice. Any processor since 2001 has SSE2. */
-const CFLAGS_I386 = ["-msse2", "-mfpmath=sse"];
 const LDFLAGS = ["-static", "-no-pie", "-s", "-Wl,--gc-sections", "-Wl,-z,norelro", "-Wl,--build-id=none"];
 
 /** Paths of the finished binaries. */
@@ -87,23 +93,24 @@ const messagesFile = createRequire(import.meta.url).resolve("@bernard/protocol/m
 
 async function compilerFor(arch: Arch, say: Say): Promise<string[]> {
   if (arch === "x86_64") return ["musl-gcc"];
-  const musl = await unpack("musl-i386", ["musl-dev:i386"], say);
+  const cross = CROSS[arch];
+  const musl = await unpack(`musl-${arch}`, [`musl-dev:${arch}`], say);
   const specs = (await readFile("/usr/lib/x86_64-linux-musl/musl-gcc.specs")).toString();
   const dir = await cached(
     {
-      name: "musl-i386-specs",
+      name: `musl-${arch}-specs`,
       inputs: [specs, musl],
       build: async (out) => {
         const here = specs
-          .replaceAll("/usr/include/x86_64-linux-musl", `${musl}/usr/include/i386-linux-musl`)
-          .replaceAll("/usr/lib/x86_64-linux-musl", `${musl}/usr/lib/i386-linux-musl`)
-          .replaceAll("ld-musl-x86_64", "ld-musl-i386");
+          .replaceAll("/usr/include/x86_64-linux-musl", `${musl}/usr/include/${cross.musl}-linux-musl`)
+          .replaceAll("/usr/lib/x86_64-linux-musl", `${musl}/usr/lib/${cross.musl}-linux-musl`)
+          .replaceAll("ld-musl-x86_64", `ld-musl-${cross.musl}`);
         await writeFile(join(out, "musl-gcc.specs"), here);
       },
     },
     say,
   );
-  return ["i686-linux-gnu-gcc", "-specs", join(dir, "musl-gcc.specs"), ...CFLAGS_I386];
+  return [cross.gcc, "-specs", join(dir, "musl-gcc.specs"), ...cross.flags];
 }
 
 /** QuickJS as an object file, with the headers that the host needs beside it. */

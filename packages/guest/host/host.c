@@ -11,6 +11,8 @@
  *   read(path, at, size)    opens the file whose C string is at offset path, reads up to size bytes to offset at, closes it.
  *                           Returns the bytes read, or -errno. For files of /proc, /sys and /run: a disk could block it.
  *   now()                   CLOCK_MONOTONIC in milliseconds, with fractions.
+ *   exec(at, count)         becomes the program named by the first of count C strings at offset at, with them as its arguments and
+ *                           this environment. Returns -errno, if it returns.
  *   address(uint8array)     its offset in our memory; it does not move while the array lives.
  * and `args`, the command line after the program's name.
  */
@@ -32,6 +34,9 @@
 
 /* Exit code of a program that threw or ran out of its memory: a defect, not a finding. */
 #define EXIT_DEFECT 70
+
+/* Scripts get a few; the daemon starts itself anew with five. */
+#define MAX_ARGUMENTS 64
 
 /* What the kernel's one-record files are built in. */
 #define PAGE 4096
@@ -89,6 +94,15 @@ static double read_file(const char *path, char *to, size_t size) {
   return result;
 }
 
+static double execute(char *strings, u32 count) {
+  char *arguments[MAX_ARGUMENTS + 1];
+  if (count > MAX_ARGUMENTS) return -E2BIG;
+  for (u32 i = 0; i < count; i++, strings += strlen(strings) + 1) arguments[i] = strings;
+  arguments[count] = NULL;
+  execve(arguments[0], arguments, environ);
+  return -errno;
+}
+
 static double now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
@@ -106,7 +120,7 @@ static double address_of(u32 array) {
   return data + offset;
 }
 
-/* The engine's one import for calls into the host; the first letter tells the four apart. */
+/* The engine's one import for calls into the host; the first letter tells them apart. */
 u32 Z_envZ_host_call(struct Z_env_instance_t *env, u32 name, u32 name_length, u32 this, u32 argc, u32 argv_offset) {
   const u32 *argv = (const u32 *)at(argv_offset);
   double result;
@@ -114,6 +128,7 @@ u32 Z_envZ_host_call(struct Z_env_instance_t *env, u32 name, u32 name_length, u3
     case 's': result = system_call(argc, argv); break;
     case 'r': result = read_file(at(number(argv[0])), at(number(argv[1])), number(argv[2])); break;
     case 'n': result = now(); break;
+    case 'e': result = execute(at(number(argv[0])), number(argv[1])); break;
     default: result = address_of(argv[0]);
   }
   return Z_quickjsZ_qjs_new_number(&js, result);
@@ -176,6 +191,7 @@ static int run(const struct program *program, int argc, char **argv) {
   define(global, "sys");
   define(global, "read");
   define(global, "now");
+  define(global, "exec");
   define(global, "address");
   for (int i = 1; i < argc; i++) Z_quickjsZ_qjs_set_prop_uint32(&js, args, i - 1, string(argv[i]));
   set(global, "args", args);

@@ -1,6 +1,7 @@
 /** The one shape of a check, and how its readings become verdicts. */
 import type { CheckReport, Verdict } from "@bernard/protocol/messages";
 import type { Key, Settings } from "./config.ts";
+import { ENDS, type End } from "./end.ts";
 import type { Platform } from "./platform.ts";
 
 /** What one look at the guest found. */
@@ -13,11 +14,20 @@ export interface Reading {
   readonly hold?: number;
   /** When the trouble began (ms), where that is earlier than this look. */
   readonly since?: number;
+  /** What follows, where this trouble calls for another end than the check's. */
+  readonly end?: End;
+  /** The code of this trouble, where it is another than the check's. */
+  readonly code?: number;
 }
 
 /** One thing that must be well for the watchdog to be fed. */
 export interface Check {
   readonly name: string;
+  readonly end: End;
+  /** What a repair program is told: an errno, or one of watchdog(8)'s own codes (watchdog(8), "CHECK BINARY"). */
+  readonly code: number;
+  /** Milliseconds from one look to the next; undefined: each round. */
+  readonly period?: number;
   /** Takes a reading; never blocks, never touches a disk. */
   read(now: number): Reading;
   /** Keeps the last words where the next boot finds them, if this check has the means; never waits for it. */
@@ -27,10 +37,34 @@ export interface Check {
 /** `watch`: round after round, against the state at start. `once`: a single look, with no past to compare with. */
 export type Use = "watch" | "once";
 
+/** What a check is made with. */
+export interface Context {
+  readonly settings: Settings;
+  readonly platform: Platform;
+  readonly use: Use;
+  readonly signs: Signs;
+}
+
+/** Cheap signs of trouble that one check sees and another one looks into. */
+export interface Signs {
+  /** Messages of the kernel about failing disks and file systems, counted. */
+  disk: number;
+}
+
 /** One kind of check: its configuration keys, and the checks that a configuration asks for. One file each in `checks/`. */
 export interface CheckKind {
   readonly keys: readonly Key[];
-  create(settings: Settings, platform: Platform, use: Use): Check[];
+  create(context: Context): Check[];
+}
+
+/** The key `NAME-end`: what follows when this kind of check has failed. */
+export function endKey(name: string, fallback: End): Key {
+  return { name: `${name}-end`, type: "choice", options: ENDS, fallback, help: `what follows when ${name} has failed` };
+}
+
+/** The key `NAME-hold`: for how long the trouble must last. */
+export function holdKey(name: string, fallback: number, help = "it must last this long"): Key {
+  return { name: `${name}-hold`, type: "number", unit: "seconds", min: 0, max: 86400, fallback, help };
 }
 
 /** A look that comes this much (ms) before a hold time is over is the look that ends it: rounds are not exact to the microsecond. */

@@ -1,4 +1,5 @@
 /** The configuration file: `key = value` lines as in watchdog.conf(5), each key with a type, a unit and a range. */
+import type { End } from "./end.ts";
 
 /** What values a key takes. Numbers have a legal range; `paths` may be given on several lines. */
 export type Key =
@@ -14,6 +15,24 @@ export type Key =
       readonly help: string;
     }
   | { readonly name: string; readonly type: "path"; readonly fallback: string; readonly help: string }
+  | {
+      readonly name: string;
+      readonly type: "choice";
+      readonly options: readonly string[];
+      readonly fallback: string;
+      readonly help: string;
+    }
+  | {
+      readonly name: string;
+      readonly type: "texts";
+      /** How a text is written, for people: `ADDRESS`, `NAME SECONDS`. */
+      readonly form: string;
+      /** How many at most. */
+      readonly most: number;
+      /** What is wrong with one, to stand behind "is"; undefined when nothing is. */
+      readonly problemWith: (text: string) => string | undefined;
+      readonly help: string;
+    }
   | {
       readonly name: string;
       readonly type: "paths";
@@ -49,6 +68,20 @@ export class Settings {
     return this.#values.get(name) as readonly string[];
   }
 
+  /** One of a choice's options. */
+  choice(name: string): string {
+    return this.#values.get(name) as string;
+  }
+
+  /** What follows when this kind of check has failed. */
+  end(kind: string): End {
+    return this.#values.get(`${kind}-end`) as End;
+  }
+
+  texts(name: string): readonly string[] {
+    return this.#values.get(name) as readonly string[];
+  }
+
   on(name: string): boolean {
     return this.#values.get(name) as boolean;
   }
@@ -62,7 +95,7 @@ export function parseConfig(text: string, file: string, keys: readonly Key[]): S
   const values = new Map<string, Value>();
   const seen = new Map<string, number>();
   const problems: string[] = [];
-  for (const key of keys) values.set(key.name, key.fallback);
+  for (const key of keys) values.set(key.name, key.type === "texts" ? [] : key.fallback);
   text.split("\n").forEach((raw, index) => {
     const line = raw.trim();
     if (line === "" || line.startsWith("#")) return;
@@ -86,11 +119,12 @@ function takeLine(
   const key = keys.find((candidate) => candidate.name === name);
   if (key === undefined) return `unknown key '${shorten(name)}'; see bernard-guest --help`;
   const before = seen.get(name);
-  if (before !== undefined && key.type !== "paths") return `${name}: already set in line ${before}; keep one`;
+  const repeatable = key.type === "paths" || key.type === "texts";
+  if (before !== undefined && !repeatable) return `${name}: already set in line ${before}; keep one`;
   seen.set(name, at);
   const value = parseValue(key, text);
   if (typeof value === "object") return `${name}: '${shorten(text)}' is ${value.problem}`;
-  if (key.type === "paths") {
+  if (repeatable) {
     const others = before === undefined ? [] : (values.get(name) as readonly string[]);
     if (others.includes(value as string)) return `${name}: '${shorten(text)}' is given twice; keep one`;
     if (others.length === key.most) return `${name}: more than ${key.most} of them; keep that many`;
@@ -110,6 +144,12 @@ function parseValue(key: Key, text: string): number | string | boolean | { probl
     case "switch":
       if (text === "yes" || text === "no") return text === "yes";
       return { problem: "neither 'yes' nor 'no'" };
+    case "choice":
+      return key.options.includes(text) ? text : { problem: `not one of ${key.options.join(", ")}` };
+    case "texts": {
+      const problem = text.length < MAX_PATH ? key.problemWith(text) : `longer than ${MAX_PATH} characters`;
+      return problem === undefined ? text : { problem };
+    }
     default:
       if (text.startsWith("/") && text.length < MAX_PATH) return withoutSlashes(text);
       if (text === "none") return text;

@@ -1,6 +1,6 @@
 /** From a configuration file to the checks that it asks for; what is wrong with it is told in one line each. */
 import { decode, encode } from "./bytes.ts";
-import type { Check, Use } from "./check.ts";
+import type { Check, Context, Use } from "./check.ts";
 import { checkKinds } from "./checks/index.ts";
 import { parseConfig, type Settings } from "./config.ts";
 import * as abi from "./linux/abi.ts";
@@ -81,7 +81,8 @@ function checkTogether(settings: Settings, file: string): Settings {
 }
 
 export function createChecks(settings: Settings, platform: Platform, use: Use): Check[] {
-  return checkKinds.flatMap((kind) => kind.create(settings, platform, use));
+  const context: Context = { settings, platform, use, signs: { disk: 0 } };
+  return checkKinds.flatMap((kind) => kind.create(context));
 }
 
 /** A path setting, undefined where the file says `none`. */

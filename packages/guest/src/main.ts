@@ -40,7 +40,7 @@ function main(): never {
     daemon.round();
     // Absolute times: a slow round does not push the next one. After a gap (a starved host) rounds start afresh.
     next = Math.max(next + interval * 1000, now());
-  } while (!platform.wait(next));
+  } while (platform.wait(next) !== "stop");
   daemon.stop();
   return system.exit(EXIT.well);
 }

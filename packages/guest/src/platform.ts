@@ -13,10 +13,41 @@ export interface Platform {
   readLink(path: string): string | undefined;
   /** Forks the child that touches the file system at `directory` in our place. */
   startProbe(directory: string): Probe;
+  /**
+   * Has a job done by a process of its own, which is killed after `deadline` ms; nobody waits, the outcome is looked for in later
+   * rounds. No fork of the daemon's: a spawner, forked at start, does it. Every disk access but a probe's is a job.
+   */
+  startJob(job: Job, deadline: number): RunningJob;
+  /** Has a round run early when tasks stall on `resource` for `stall` of any `window` (ms); false where the kernel has no PSI triggers. */
+  wakeOnPressure(resource: "memory" | "io" | "cpu", stall: number, window: number): boolean;
   /** One line to the log (standard error) and, when `urgent`, to the kernel's log too. Dropped rather than waited for. */
   log(line: string, urgent?: boolean): void;
   /** One message to the host; false where there is no channel or the host does not take it. */
   send(line: string): boolean;
+}
+
+/** What a job's process does: the name of a built-in one (linux/jobs/) or `exec`, and its arguments. */
+export type Job = readonly [name: JobName, ...args: string[]];
+
+export const JOB_NAMES = ["exec", "load", "save"] as const;
+export type JobName = (typeof JOB_NAMES)[number];
+
+/** How a job that did not exit by itself ended; exit codes are 0 to 255. */
+export const TIMED_OUT = -1;
+export const KILLED = -2;
+/** No process could be made for it: the process table is full, or memory. */
+export const UNBORN = -3;
+
+export interface JobOutcome {
+  /** Exit code, or one of the above; a built-in job's is 0 or its errno. */
+  readonly status: number;
+  /** What a built-in job found out; of a killed one the signal's number, of an unborn one the errno. At most 4000 bytes. */
+  readonly output: string;
+}
+
+export interface RunningJob {
+  /** Undefined until it has ended. One that is past its deadline has ended for us, even when a dead disk keeps its process. */
+  readonly outcome: JobOutcome | undefined;
 }
 
 /** The watchdog device, opened and so ticking. */

@@ -101,6 +101,10 @@ function describe(key: Key): string {
       return `${key.fallback ? "yes" : "no"}  (yes or no)`;
     case "path":
       return `${key.fallback}  (absolute path, or none)`;
+    case "choice":
+      return `${key.fallback}  (${key.options.join(", ")})`;
+    case "texts":
+      return `${key.form}  (may be repeated)`;
     default:
       return `${key.fallback.join(" ")}  (absolute path, or none; may be repeated)`;
   }

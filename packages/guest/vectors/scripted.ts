@@ -1,6 +1,15 @@
 /** A system whose time, files and probes are scripted, and which writes down what is done to it. */
 import { encode } from "../src/bytes.ts";
-import type { Device, Platform, Probe, ProbeAnswer } from "../src/platform.ts";
+import {
+  type Device,
+  type Job,
+  type JobOutcome,
+  type Platform,
+  type Probe,
+  type ProbeAnswer,
+  type RunningJob,
+  TIMED_OUT,
+} from "../src/platform.ts";
 
 /** What changes in the guest at a time. */
 export interface Change {
@@ -10,6 +19,8 @@ export interface Change {
   readonly files?: Readonly<Record<string, string | undefined>>;
   /** What probes answer from now on; `hang`: nothing; `unborn`: there is no child, and none can be forked. */
   readonly probe?: ProbeAnswer | "hang" | "unborn";
+  /** How jobs end from now on, by their fields joined with spaces; `hang`: not at all. Others end well, and say nothing. */
+  readonly jobs?: Readonly<Record<string, JobOutcome | "hang">>;
   /** Where a hanging probe sleeps. */
   readonly asleep?: string;
 }
@@ -23,6 +34,8 @@ export class ScriptedPlatform implements Platform {
   #behaviour: ProbeAnswer | "hang" | "unborn" = OK;
   #asleep = "";
   readonly #probes: ScriptedProbe[] = [];
+  readonly #outcomes = new Map<string, JobOutcome | "hang">();
+  readonly #jobs: { what: string; deadline: number; outcome: JobOutcome | undefined }[] = [];
 
   constructor(files: Readonly<Record<string, string>>) {
     for (const [path, text] of Object.entries(files)) this.#files.set(path, text);
@@ -36,11 +49,29 @@ export class ScriptedPlatform implements Platform {
     for (const [path, text] of Object.entries(change.files ?? {})) this.#files.set(path, text);
     this.#behaviour = change.probe ?? this.#behaviour;
     this.#asleep = change.asleep ?? this.#asleep;
+    for (const [job, outcome] of Object.entries(change.jobs ?? {})) this.#outcomes.set(job, outcome);
   }
 
   /** Lets the children answer, as they do between two rounds. */
-  runProbes(): void {
+  runChildren(): void {
     for (const probe of this.#probes) probe.run(this.#behaviour);
+    for (const job of this.#jobs.splice(0)) {
+      const outcome = this.#outcomes.get(job.what) ?? { status: 0, output: "" };
+      if (outcome !== "hang") job.outcome = outcome;
+      else if (this.#now >= job.deadline) job.outcome = { status: TIMED_OUT, output: "" };
+      else this.#jobs.push(job);
+    }
+  }
+
+  startJob(job: Job, deadline: number): RunningJob {
+    const running = { what: job.join(" "), deadline: this.#now + deadline, outcome: undefined };
+    this.#jobs.push(running);
+    if (job[0] === "exec") this.note(`runs ${job.slice(2).join(" ")}`);
+    return running;
+  }
+
+  wakeOnPressure(): boolean {
+    return true;
   }
 
   now(): number {

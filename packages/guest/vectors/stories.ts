@@ -49,7 +49,8 @@ function tell(story: Story): unknown {
   const settings = parseConfig(CONFIG + (story.config ?? ""), "story", keys) as Settings;
   for (const change of story.changes) if (change.at === 0) platform.change(change);
   const device = scriptedDevice(platform, story.shortest ?? 1, story.feedResult ?? 0);
-  const checks = checkKinds.flatMap((kind) => kind.create(settings, platform, "watch"));
+  const context = { settings, platform, use: "watch", signs: { disk: 0 } } as const;
+  const checks = checkKinds.flatMap((kind) => kind.create(context));
   const daemon = new Daemon({
     platform,
     checks,
@@ -65,7 +66,7 @@ function tell(story: Story): unknown {
     if (second > (story.gap?.[0] ?? Infinity) && second < (story.gap?.[1] ?? 0)) continue;
     device.dead ||= story.fires?.includes(second) ?? false;
     daemon.round();
-    platform.runProbes();
+    platform.runChildren();
   }
   daemon.stop();
   return { heard: withoutRepeats(platform.heard), feeds: device.feeds };

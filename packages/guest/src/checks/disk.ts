@@ -10,7 +10,8 @@
  * sleeps in percpu_rwsem_wait, or qemu-ga has left its mark, while on a dead device it sleeps in the journal or the device.
  */
 import { numberAt } from "../bytes.ts";
-import type { Check, CheckKind, Reading, Use } from "../check.ts";
+import { type Check, type CheckKind, endKey, type Reading, type Use } from "../check.ts";
+import type { End } from "../end.ts";
 import { type Mount, MountSearch } from "../mountinfo.ts";
 import type { Platform, Probe, ProbeAnswer } from "../platform.ts";
 
@@ -22,6 +23,8 @@ const FROZEN_MARK = "/run/qga.state.isfrozen";
 
 /** Where a probe sleeps that somebody has stopped (SIGSTOP, a debugger): its silence says nothing of the disk. */
 const STOPPED = ["do_signal_stop", "ptrace_stop"];
+
+const EIO = 5;
 
 /** What a dead device or file system says, by errno; whatever else (ENOSPC, EDQUOT, EACCES, ENOMEM...) is another story. */
 const REFUSALS: Readonly<Record<number, string>> = {
@@ -42,6 +45,7 @@ interface DiskLimits {
   readonly probeInterval: number;
   readonly hangHold: number;
   readonly freezeLimit: number;
+  readonly end: End;
   /** Whether the state directory, and with it the file for the last words, lies on this file system. */
   readonly keepsLastWords: boolean;
 }
@@ -50,6 +54,8 @@ type Judgement = Omit<Reading, "readings"> & { readonly frozen?: boolean };
 
 class DiskCheck implements Check {
   readonly name: string;
+  readonly end: End;
+  readonly code = EIO;
   readonly #point: string;
   readonly #limits: DiskLimits;
   readonly #platform: Platform;
@@ -73,6 +79,7 @@ class DiskCheck implements Check {
 
   constructor(point: string, limits: DiskLimits, platform: Platform, use: Use) {
     this.name = `disk:${point}`;
+    this.end = limits.end;
     this.#point = point;
     this.#limits = limits;
     this.#platform = platform;
@@ -253,14 +260,16 @@ export const disk: CheckKind = {
       fallback: 900,
       help: "a freeze (backup) is forgiven for this long",
     },
+    endKey("disk", "starve"),
   ],
-  create(settings, platform, use) {
+  create({ settings, platform, use }) {
     const seconds = (key: string) => settings.number(key) * 1000;
     const limits = {
       hold: seconds("disk-hold"),
       probeInterval: seconds("disk-probe-interval"),
       hangHold: seconds("hang-hold"),
       freezeLimit: seconds("freeze-limit"),
+      end: settings.end("disk"),
     };
     const points = settings.paths("disk");
     const directory = settings.path("state-directory");

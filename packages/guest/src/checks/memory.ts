@@ -8,8 +8,11 @@
  *   /proc/pressure/memory   "some avg10=61.20 ...\nfull avg10=48.13 avg60=20.02 avg300=5.11 total=41233211\n"
  */
 import { encode, numberBehind } from "../bytes.ts";
-import type { Check, CheckKind, Reading } from "../check.ts";
+import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
+import type { End } from "../end.ts";
 import type { Platform } from "../platform.ts";
+
+const ENOMEM = 12;
 
 const MEM_TOTAL = encode("MemTotal:");
 const MEM_AVAILABLE = encode("MemAvailable:");
@@ -35,12 +38,15 @@ interface MemoryLimits {
 
 class MemoryCheck implements Check {
   readonly name = "memory";
+  readonly end: End;
+  readonly code = ENOMEM;
   readonly #limits: MemoryLimits;
   readonly #readMeminfo: () => Uint8Array | undefined;
   readonly #readPressure: () => Uint8Array | undefined;
   #over = false;
 
-  constructor(limits: MemoryLimits, platform: Platform) {
+  constructor(limits: MemoryLimits, end: End, platform: Platform) {
+    this.end = end;
     this.#limits = limits;
     this.#readMeminfo = platform.reader("/proc/meminfo");
     this.#readPressure = platform.reader("/proc/pressure/memory");
@@ -107,20 +113,14 @@ export const memory: CheckKind = {
       fallback: 40,
       help: "memory stalls from this PSI 'full avg10' on",
     },
-    {
-      name: "memory-hold",
-      type: "number",
-      unit: "seconds",
-      min: 0,
-      max: 3600,
-      fallback: 30,
-      help: "both must last this long",
-    },
+    holdKey("memory", 30, "both must last this long"),
+    endKey("memory", "reboot"),
   ],
-  create(settings, platform) {
+  create({ settings, platform }) {
     const minAvailable = settings.number("min-available");
     if (minAvailable === 0) return [];
     const hold = settings.number("memory-hold") * 1000;
-    return [new MemoryCheck({ minAvailable, maxPressure: settings.number("max-memory-pressure"), hold }, platform)];
+    const limits = { minAvailable, maxPressure: settings.number("max-memory-pressure"), hold };
+    return [new MemoryCheck(limits, settings.end("memory"), platform)];
   },
 };

@@ -2,5 +2,6 @@
 declare function sys(nr: number, where: number, ...args: number[]): number;
 declare function read(path: number, at: number, size: number): number;
 declare function now(): number;
+declare function exec(at: number, count: number): number;
 declare function address(bytes: Uint8Array): number;
 declare const args: readonly string[];

@@ -1,8 +1,10 @@
 /** The real system behind {@link Platform}: one process, one place where it waits. */
 import { encode } from "../bytes.ts";
-import type { Platform, Probe } from "../platform.ts";
+import type { Job, Platform, Probe, RunningJob } from "../platform.ts";
 import * as abi from "./abi.ts";
-import { LinuxProbe, writeOomScore } from "./probe.ts";
+import { type Household, writeOomScore } from "./child.ts";
+import { LinuxProbe } from "./probe.ts";
+import { Spawner } from "./spawner.ts";
 import * as system from "./system.ts";
 
 const STDERR = 2;
@@ -17,12 +19,21 @@ export interface PlatformOptions {
   readonly stateDirectory: string | undefined;
 }
 
+/** Why a wait ended: its time was up, something calls for an early round, or a signal came. */
+export type Wakening = "due" | "early" | "stop" | "reload" | "hand over";
+
 export class LinuxPlatform implements Platform {
   readonly #options: PlatformOptions;
   readonly #probes: LinuxProbe[] = [];
   /** Everything open, so that a forked child knows what to close. */
   readonly #fds = new Set<number>();
-  readonly #pid = system.ownPid();
+  readonly #household: Household = {
+    pid: system.ownPid(),
+    fds: this.#fds,
+    afterFork: () => this.#locked && this.#lock(),
+  };
+  readonly #watched = new Map<number, system.Watched & { readonly onReady: () => boolean }>();
+  readonly #spawner: Spawner;
   readonly #signals: number;
   readonly #kernelLog: number;
   /** Where log lines go; -1: nowhere. */
@@ -33,14 +44,14 @@ export class LinuxPlatform implements Platform {
 
   constructor(options: PlatformOptions) {
     this.#options = options;
-    const stopping = [abi.SIGINT, abi.SIGTERM];
-    // SIGPIPE too: a log reader or a probe that went away is an errno here, not an end. And SIGHUP: a terminal that is closed, or
-    // a reload that somebody expects of a daemon, must not end the feeding.
-    system.maskSignals(abi.SIG_BLOCK, [...stopping, abi.SIGPIPE, abi.SIGHUP]);
-    this.#signals = this.adopt(system.signalDescriptor(stopping, abi.O_NONBLOCK));
+    const taken = [abi.SIGINT, abi.SIGTERM, abi.SIGHUP, abi.SIGUSR1];
+    // SIGPIPE too: a log reader or a probe that went away is an errno here, not an end.
+    system.maskSignals(abi.SIG_BLOCK, [...taken, abi.SIGPIPE]);
+    this.#signals = this.adopt(system.signalDescriptor(taken, abi.O_NONBLOCK));
     this.#kernelLog = this.adopt(system.open("/dev/kmsg", abi.O_WRONLY | abi.O_NONBLOCK));
     this.#log = this.#openLog();
     this.#openChannel();
+    this.#spawner = new Spawner(this.#household);
   }
 
   /** Takes note of a descriptor that probe children must not keep; hands it back. */
@@ -77,16 +88,34 @@ export class LinuxPlatform implements Platform {
   }
 
   startProbe(directory: string): Probe {
-    const household = { pid: this.#pid, fds: this.#fds, afterFork: () => this.#locked && this.#lock() };
-    const probe = new LinuxProbe({ directory, stateDirectory: this.#options.stateDirectory }, household, now);
+    const probe = new LinuxProbe({ directory, stateDirectory: this.#options.stateDirectory }, this.#household, now);
     this.#probes.push(probe);
     return probe;
+  }
+
+  startJob(job: Job, deadline: number): RunningJob {
+    return this.#spawner.start(job, deadline);
+  }
+
+  wakeOnPressure(resource: "memory" | "io" | "cpu", stall: number, window: number): boolean {
+    const fd = system.open(`/proc/pressure/${resource}`, abi.O_RDWR | abi.O_NONBLOCK);
+    if (fd < 0) return false;
+    // The trigger lives as long as the descriptor (Documentation/accounting/psi.rst).
+    const accepted = system.write(fd, encode(`full ${stall * 1000} ${window * 1000}\0`)) > 0;
+    if (accepted) this.#watch(fd, abi.POLLPRI, () => true);
+    else system.close(fd);
+    return accepted;
+  }
+
+  /** Has `onReady` called when `fd` is ready; true from it has a round run early. */
+  #watch(fd: number, events: number, onReady: () => boolean): void {
+    this.#watched.set(this.adopt(fd), { fd, events, onReady });
   }
 
   log(line: string, urgent = false): void {
     // A log reader that is stuck must not hold up the feeding: what it does not take now is dropped.
     const short = encode(line).subarray(0, LOG_LINE);
-    if (this.#log >= 0 && system.poll([this.#log], abi.POLLOUT, 0).length > 0) {
+    if (this.#log >= 0 && system.poll([{ fd: this.#log, events: abi.POLLOUT }], 0).length > 0) {
       system.write(this.#log, logLine("", short));
     }
     if (urgent && this.#kernelLog >= 0) system.write(this.#kernelLog, logLine("<4>bernard-guest: ", short));
@@ -118,29 +147,49 @@ export class LinuxPlatform implements Platform {
     return refused;
   }
 
-  /** Waits until `until` (ms) or until no probe has a question out, taking in answers; true when it is time to stop. */
+  /** Waits until `until` (ms) or until no probe has a question out and no job runs; true when it is time to stop. */
   settle(until: number): boolean {
-    while (now() < until && this.#probes.some((probe) => probe.askedAt !== undefined)) {
-      if (this.#wait(until, true)) return true;
+    while (now() < until && (this.#spawner.isBusy || this.#probes.some((probe) => probe.askedAt !== undefined))) {
+      if (this.#waitOnce(until) !== "due") return true;
     }
     return false;
   }
 
-  /** Waits until `until` (ms), taking in probe answers; true when it is time to stop. */
-  wait(until: number): boolean {
-    return this.#wait(until, false);
+  /** Waits until `until` (ms), taking in answers, or until something calls for a round before that. */
+  wait(until: number): Wakening {
+    let called: Wakening = "due";
+    do called = this.#waitOnce(until);
+    while (called === "due" && now() < until);
+    return called;
   }
 
-  #wait(until: number, once: boolean): boolean {
-    for (;;) {
-      const left = until - now();
-      const alive = this.#probes.filter((probe) => probe.answers >= 0);
-      const ready = system.poll([this.#signals, ...alive.map((probe) => probe.answers)], abi.POLLIN, Math.max(0, left));
-      for (const index of ready) {
-        if (index === 0) return true;
-        alive[index - 1]?.receive();
-      }
-      if (left <= 0 || once) return false;
+  #waitOnce(until: number): Wakening {
+    const children = [...this.#probes, this.#spawner].filter((child) => child.answers >= 0);
+    const watched = [...this.#watched.values()];
+    const fds = [{ fd: this.#signals, events: abi.POLLIN }];
+    for (const child of children) fds.push({ fd: child.answers, events: abi.POLLIN });
+    let called: Wakening = "due";
+    for (const index of system.poll([...fds, ...watched], Math.max(0, until - now()))) {
+      if (index === 0) called = this.#takeSignal();
+      else if (index <= children.length) children[index - 1]?.receive();
+      else if (watched[index - 1 - children.length]?.onReady() && called === "due") called = "early";
+    }
+    return called;
+  }
+
+  #takeSignal(): Wakening {
+    // struct signalfd_siginfo: u32 signal number first, 128 bytes in all
+    const info = system.readFrom(this.#signals, 128);
+    switch (typeof info === "number" ? 0 : info[0]) {
+      case abi.SIGHUP:
+        return "reload";
+      case abi.SIGUSR1:
+        return "hand over";
+      case abi.SIGINT:
+      case abi.SIGTERM:
+        return "stop";
+      default:
+        return "due";
     }
   }
 

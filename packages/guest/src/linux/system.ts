@@ -1,11 +1,23 @@
 /** System calls with names and types. All bytes that they exchange lie in one arena, made once and never moved. */
 import { decode, encode } from "../bytes.ts";
-import { AT_FDCWD, EINTR, NR, O_CLOEXEC, O_RDONLY } from "./abi.ts";
+import {
+  AT_FDCWD,
+  E2BIG,
+  EINTR,
+  ENAMETOOLONG,
+  LONG,
+  NR,
+  O_CLOEXEC,
+  O_RDONLY,
+  RLIMIT_FSIZE,
+  SIGCHLD,
+  WNOHANG,
+} from "./abi.ts";
 
 /** Longest content of one call. A channel message is 16 KiB at most; longer files are read in chunks of this. */
 const CONTENT = 32 * 1024;
 const PATH = 4096;
-const RECORD = 512;
+const RECORD = 1024;
 
 const arena = new Uint8Array(CONTENT + PATH + RECORD);
 const contentAt = address(arena);
@@ -19,6 +31,7 @@ export const record = new DataView(arena.buffer, CONTENT + PATH, RECORD);
 const FIRST = 1;
 const SECOND = 2;
 const THIRD = 4;
+const FOURTH = 8;
 
 /** Lays a path down as a C string; one that is too long becomes the empty one, which names no file (ENOENT). */
 function place(path: string): number {
@@ -134,21 +147,94 @@ export function pipe(flags: number): [number, number] | number {
   return result < 0 ? result : [record.getInt32(0, true), record.getInt32(4, true)];
 }
 
-/** Waits until one of `fds` has one of `events` or an end, at most `timeout` ms (-1: for ever); the indices of those that have. */
-export function poll(fds: readonly number[], events: number, timeout: number): number[] {
+/** Lays a struct timespec (long seconds, long nanoseconds) down behind everything else in the record. */
+function placeTimespec(ms: number): number {
+  const at = RECORD - 2 * LONG;
+  for (let i = at; i < RECORD; i += 4) record.setUint32(i, 0, true);
+  record.setUint32(at, Math.floor(ms / 1000), true);
+  record.setUint32(at + LONG, (ms % 1000) * 1e6, true);
+  return recordAt + at;
+}
+
+/** A descriptor, and what of it is waited for. */
+export interface Watched {
+  readonly fd: number;
+  readonly events: number;
+}
+
+/** Most descriptors of one {@link poll}. */
+const MOST_WATCHED = 120;
+
+/** Waits until one of `fds` has one of its events or an end, at most `timeout` ms (-1: for ever); the indices of those that have. */
+export function poll(all: readonly Watched[], timeout: number): number[] {
+  const fds = all.length > MOST_WATCHED ? all.slice(0, MOST_WATCHED) : all;
   // struct pollfd: s32 fd, s16 events, s16 revents
-  fds.forEach((fd, index) => {
+  fds.forEach(({ fd, events }, index) => {
     record.setInt32(index * 8, fd, true);
     record.setInt16(index * 8 + 4, events, true);
     record.setInt16(index * 8 + 6, 0, true);
   });
-  const count = sys(NR.poll, FIRST, recordAt, fds.length, Math.ceil(timeout));
+  const count =
+    timeout < 0
+      ? sys(NR.ppoll, FIRST, recordAt, fds.length, 0, 0, 0)
+      : sys(NR.ppoll, FIRST | THIRD, recordAt, fds.length, placeTimespec(Math.ceil(timeout)), 0, 0);
   if (count <= 0) return [];
   return fds.flatMap((_, index) => (record.getInt16(index * 8 + 6, true) === 0 ? [] : [index]));
 }
 
 export function fork(): number {
-  return sys(NR.fork, 0);
+  return sys(NR.clone, 0, SIGCHLD, 0, 0, 0, 0);
+}
+
+/** A signal to a process, to a group (-pgid), or to every process but init and this one (-1). */
+export function kill(pid: number, signal: number): number {
+  return sys(NR.kill, 0, pid, signal);
+}
+
+/** A child that has ended, with its wait status; undefined where none has. */
+export function reap(): { readonly pid: number; readonly status: number } | undefined {
+  const pid = sys(NR.wait4, SECOND, -1, recordAt, WNOHANG, 0);
+  return pid > 0 ? { pid, status: record.getInt32(0, true) } : undefined;
+}
+
+/** What a signal does when nothing was said of it; all zeros is that on every architecture. */
+export function restoreSignal(signal: number): number {
+  for (let at = 0; at < 32; at += 4) record.setUint32(at, 0, true);
+  return sys(NR.rtSigaction, SECOND, signal, recordAt, 0, SIGSET_SIZE);
+}
+
+/** Puts this process at the head of a group of its own. */
+export function leadGroup(): number {
+  return sys(NR.setpgid, 0, 0, 0);
+}
+
+export function duplicate(fd: number, as: number): number {
+  return sys(NR.dup3, 0, fd, as, 0);
+}
+
+export function rename(from: string, to: string): number {
+  const bytes = encode(from);
+  if (bytes.length >= PATH) return -ENAMETOOLONG;
+  arena.set(bytes, 0);
+  arena[bytes.length] = 0;
+  return sys(NR.renameat, SECOND | FOURTH, AT_FDCWD, contentAt, AT_FDCWD, place(to));
+}
+
+/** Becomes another program; returns only where that failed, with a negative errno. */
+export function execute(argv: readonly string[]): number {
+  const bytes = encode(`${argv.join("\0")}\0`);
+  if (bytes.length > CONTENT) return -E2BIG;
+  arena.set(bytes);
+  return exec(contentAt, argv.length);
+}
+
+/** Most bytes of a file that this process and its children may write. */
+export function limitFileSize(bytes: number): number {
+  const size = LONG;
+  for (let at = 0; at < 16; at += 4) record.setUint32(at, 0, true);
+  record.setUint32(0, bytes, true);
+  record.setUint32(size, bytes, true);
+  return sys(NR.setrlimit, SECOND, RLIMIT_FSIZE, recordAt);
 }
 
 export function exit(code: number): never {

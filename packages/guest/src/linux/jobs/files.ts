@@ -1,0 +1,25 @@
+/** Jobs on small files of our own: what is in one, and another content for it, whole or not at all. */
+import { decode, encode } from "../../bytes.ts";
+import * as abi from "../abi.ts";
+import * as system from "../system.ts";
+import type { JobTask } from "./index.ts";
+
+/** The start of a file. */
+export const load: JobTask = (path = "") => {
+  const bytes = system.readWhole(path);
+  return typeof bytes === "number" ? { status: -bytes, output: "" } : { status: 0, output: decode(bytes) };
+};
+
+/** Makes the folder too, where it is missing; on disk when this ends. */
+export const save: JobTask = (path = "", content = "") => {
+  const folder = path.slice(0, path.lastIndexOf("/"));
+  system.makeDirectory(folder, 0o700);
+  const fresh = `${path}.new`;
+  const fd = system.open(fresh, abi.O_WRONLY | abi.O_CREAT | abi.O_TRUNC | abi.O_NOFOLLOW, 0o600);
+  if (fd < 0) return { status: -fd, output: "" };
+  const written = system.write(fd, encode(content));
+  const synced = written < 0 ? written : system.fsync(fd);
+  system.close(fd);
+  const renamed = synced < 0 ? synced : system.rename(fresh, path);
+  return { status: -Math.min(renamed, 0), output: "" };
+};

@@ -1,0 +1,16 @@
+/** What a job's process does, by name; to add one is to add its file, its name in platform.ts and one line here. */
+import type { JobName } from "../../platform.ts";
+import { load, save } from "./files.ts";
+
+/** Runs in a process of its own, with all the time in the world: the spawner ends it past its deadline. */
+export type JobTask = (...args: string[]) => JobResult;
+
+export interface JobResult {
+  /** 0, or an errno. */
+  readonly status: number;
+  /** At most 4000 bytes; the rest is cut. */
+  readonly output: string;
+}
+
+/** `exec` is not here: its process becomes another program. */
+export const tasks: Readonly<Record<Exclude<JobName, "exec">, JobTask>> = { load, save };

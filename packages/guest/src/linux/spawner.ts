@@ -1,0 +1,215 @@
+/**
+ * The spawner: a child, forked at start, that has jobs done by processes of its own, so that the daemon never forks while it feeds.
+ * The child's side first, then the daemon's.
+ *
+ * A frame on its pipes is two bytes of length (little-endian), then text fields, each ended by a zero byte. A request is
+ * id, deadline in ms, name, arguments; an answer is id, status, output. None is longer than PIPE_BUF, so none is torn.
+ */
+import { decode, encode } from "../bytes.ts";
+import { type Job, type JobOutcome, KILLED, type RunningJob, TIMED_OUT, UNBORN } from "../platform.ts";
+import * as abi from "./abi.ts";
+import { Child, type Household } from "./child.ts";
+import { tasks } from "./jobs/index.ts";
+import * as system from "./system.ts";
+
+const PIPE_BUF = 4096;
+const MOST_OUTPUT = 4000;
+
+/** Processes at a time, those that a dead disk keeps included. */
+const MOST_JOBS = 32;
+
+/** What a program may write to a file, its log included: a flood ends it (SIGXFSZ). */
+const MOST_WRITTEN = 1024 * 1024;
+
+/** Exit code of a process that could not become the program, as in a shell. */
+const NOT_RUN = 127;
+
+function frame(fields: readonly string[]): Uint8Array {
+  const text = encode(fields.map((field) => `${field.replaceAll("\0", "")}\0`).join(""));
+  const bytes = new Uint8Array(text.length + 2);
+  bytes[0] = text.length & 255;
+  bytes[1] = text.length >> 8;
+  bytes.set(text, 2);
+  return bytes;
+}
+
+function answerFrame(id: string, { status, output }: JobOutcome): Uint8Array {
+  return frame([id, String(status), decode(encode(output).subarray(0, MOST_OUTPUT))]);
+}
+
+/** Puts frames together again from what a pipe hands out. */
+class Frames {
+  #rest = new Uint8Array(0);
+
+  take(bytes: Uint8Array): string[][] {
+    const all = new Uint8Array(this.#rest.length + bytes.length);
+    all.set(this.#rest);
+    all.set(bytes, this.#rest.length);
+    const frames: string[][] = [];
+    let at = 0;
+    while (at + 2 <= all.length) {
+      const end = at + 2 + (all[at] as number) + 256 * (all[at + 1] as number);
+      if (end > all.length) break;
+      frames.push(
+        decode(all.subarray(at + 2, end))
+          .split("\0")
+          .slice(0, -1),
+      );
+      at = end;
+    }
+    this.#rest = all.slice(at);
+    return frames;
+  }
+}
+
+interface Running {
+  readonly id: string;
+  readonly pid: number;
+  /** Its request, for a second one of the same. */
+  readonly what: string;
+  readonly deadline: number;
+  /** It has been killed, and is kept by the kernel. */
+  late: boolean;
+}
+
+/** The child: reads requests until the daemon is gone. */
+function serve(questions: number, answers: number): never {
+  const ended = prepare();
+  const frames = new Frames();
+  const running = new Map<number, Running>();
+  const answer = (id: string, outcome: JobOutcome) => system.write(answers, answerFrame(id, outcome));
+  for (;;) {
+    const next = Math.min(...[...running.values()].filter((job) => !job.late).map((job) => job.deadline));
+    const left = next === Infinity ? -1 : Math.max(0, next - now());
+    const ready = system.poll(
+      [questions, ended].map((fd) => ({ fd, events: abi.POLLIN })),
+      left,
+    );
+    if (ready.includes(0)) {
+      const bytes = system.readFrom(questions, PIPE_BUF);
+      if (bytes !== -abi.EAGAIN && (typeof bytes === "number" || bytes.length === 0)) system.exit(0);
+      for (const request of typeof bytes === "number" ? [] : frames.take(bytes.slice())) {
+        const started = start(request, running, [questions, ended], answers);
+        if (!("pid" in started)) answer(request[0] as string, started);
+        else running.set(started.pid, started);
+      }
+    }
+    if (ready.includes(1)) {
+      system.readFrom(ended, PIPE_BUF);
+      for (let child = system.reap(); child !== undefined; child = system.reap()) {
+        const job = running.get(child.pid);
+        running.delete(child.pid);
+        if (job === undefined || job.late) continue;
+        const signal = child.status & 127;
+        if (signal !== 0) answer(job.id, { status: KILLED, output: String(signal) });
+        else if (job.what.startsWith("exec\0")) answer(job.id, { status: (child.status >> 8) & 255, output: "" });
+      }
+    }
+    for (const job of running.values()) {
+      if (job.late || now() < job.deadline) continue;
+      system.kill(-job.pid, abi.SIGKILL);
+      system.kill(job.pid, abi.SIGKILL);
+      job.late = true;
+      answer(job.id, { status: TIMED_OUT, output: "" });
+    }
+  }
+}
+
+/** Its children must be waited for, which the daemon does not do with its own. Returns where their ends are announced. */
+function prepare(): number {
+  system.restoreSignal(abi.SIGCHLD);
+  system.maskSignals(abi.SIG_BLOCK, [abi.SIGCHLD]);
+  return system.signalDescriptor([abi.SIGCHLD], abi.O_NONBLOCK);
+}
+
+function start(
+  [id = "", deadline = "", ...job]: readonly string[],
+  running: ReadonlyMap<number, Running>,
+  toClose: readonly number[],
+  answers: number,
+): Running | JobOutcome {
+  const what = `${job.join("\0")}\0`;
+  // What the kernel keeps is not tried again: on a dead disk, processes would pile up.
+  for (const other of running.values()) if (other.late && other.what === what) return { status: TIMED_OUT, output: "" };
+  if (running.size >= MOST_JOBS) return { status: UNBORN, output: String(abi.EAGAIN) };
+  const pid = system.fork();
+  if (pid < 0) return { status: UNBORN, output: String(-pid) };
+  if (pid > 0) return { id, pid, what, deadline: now() + Number(deadline), late: false };
+  system.leadGroup();
+  for (const fd of toClose) system.close(fd);
+  system.prctl(abi.PR_SET_PDEATHSIG, abi.SIGKILL);
+  system.maskSignals(abi.SIG_UNBLOCK, [abi.SIGCHLD]);
+  const [name, ...args] = job as unknown as Job;
+  if (name === "exec") return become(args);
+  const result = tasks[name](...args);
+  system.write(answers, answerFrame(id, result));
+  return system.exit(0);
+}
+
+/** The rest of an `exec` job: where its output goes (a path without its ending, or nothing), then the program and its arguments. */
+function become([log = "", ...argv]: readonly string[]): never {
+  const flags = abi.O_WRONLY | abi.O_CREAT | abi.O_TRUNC | abi.O_NOFOLLOW | abi.O_NOCTTY;
+  const silent = system.open("/dev/null", abi.O_RDWR);
+  const open = (ending: string) => (log === "" ? silent : system.open(`${log}.${ending}`, flags, 0o640));
+  system.limitFileSize(MOST_WRITTEN);
+  system.duplicate(silent, 0);
+  for (const [fd, ending] of [
+    [1, "stdout"],
+    [2, "stderr"],
+  ] as const) {
+    const file = open(ending);
+    // As watchdog(8): a log that cannot be opened is the test's result, which makes a read-only disk a failure.
+    if (file < 0) system.exit(Math.min(-file, 255));
+    system.duplicate(file, fd);
+  }
+  system.execute(argv);
+  return system.exit(NOT_RUN);
+}
+
+/** The daemon's side. */
+export class Spawner {
+  readonly #child: Child;
+  readonly #frames = new Frames();
+  readonly #jobs = new Map<string, { outcome: JobOutcome | undefined }>();
+  #lastId = 0;
+
+  constructor(household: Household) {
+    this.#child = new Child("bernard-spawner", household, serve);
+  }
+
+  /** Where answers come from; the daemon polls it. */
+  get answers(): number {
+    return this.#child.answers;
+  }
+
+  get isBusy(): boolean {
+    return this.#jobs.size > 0;
+  }
+
+  start(job: Job, deadline: number): RunningJob {
+    this.#lastId += 1;
+    const id = String(this.#lastId);
+    const running: { outcome: JobOutcome | undefined } = { outcome: undefined };
+    const request = frame([id, String(Math.ceil(deadline)), ...job]);
+    if (request.length > PIPE_BUF) running.outcome = { status: UNBORN, output: String(abi.E2BIG) };
+    else if (!this.#child.write(request)) running.outcome = { status: UNBORN, output: String(abi.EAGAIN) };
+    else this.#jobs.set(id, running);
+    return running;
+  }
+
+  /** Takes what the spawner has sent. When it was killed, so were its jobs: that is its end's doing, not theirs. */
+  receive(): void {
+    const bytes = this.#child.read(PIPE_BUF);
+    if (bytes === "none") return;
+    if (bytes === undefined) {
+      for (const job of this.#jobs.values()) job.outcome = { status: UNBORN, output: String(abi.EAGAIN) };
+      this.#jobs.clear();
+      return;
+    }
+    for (const [id = "", status = "", output = ""] of this.#frames.take(bytes.slice())) {
+      const job = this.#jobs.get(id);
+      if (job !== undefined) job.outcome = { status: Number(status), output };
+      this.#jobs.delete(id);
+    }
+  }
+}
