@@ -1,5 +1,5 @@
 /** Builds all that the tests run, telling on standard error, and prints the accelerator that guests get (`kvm` or `tcg`). */
-import { ARCHES, buildGuest, packagesFor } from "@bernard/guest/build";
+import { ARCHES, buildGuest, EMULATORS, packagesFor } from "@bernard/guest/build";
 import { pickAccelerator } from "@bernard/hypervisor/qemu";
 import { buildImage, hostPackages } from "@bernard/testbed";
 import { ensureInstalled, errorLine, type Say } from "@bernard/tools";
@@ -7,7 +7,8 @@ import { ensureInstalled, errorLine, type Say } from "@bernard/tools";
 const say: Say = (line) => console.error(`- ${line}`);
 
 try {
-  await ensureInstalled([...new Set([...hostPackages, ...ARCHES.flatMap(packagesFor)])], say);
+  const emulators = Object.values(EMULATORS).map((emulator) => emulator.package);
+  await ensureInstalled([...new Set([...hostPackages, ...ARCHES.flatMap(packagesFor), ...emulators])], say);
   for (const arch of ARCHES) await buildGuest(arch, say);
   await buildImage(say);
   console.log(await pickAccelerator());

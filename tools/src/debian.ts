@@ -74,6 +74,7 @@ class PrivateApt {
     this.#options = [
       "APT::Architectures::=amd64",
       "APT::Architectures::=i386",
+      "APT::Architectures::=arm64",
       `Dir::State::Lists=${state}/lists`,
       `Dir::Cache=${state}/cache`,
       "APT::Sandbox::User=root",

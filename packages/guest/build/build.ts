@@ -23,6 +23,11 @@ const CROSS = {
   arm64: { package: "gcc-aarch64-linux-gnu", gcc: "aarch64-linux-gnu-gcc", musl: "aarch64", flags: [] },
 } as const;
 
+/** What runs a binary on this machine, an x86-64, where its processor does not: the Debian package, and its program. */
+export const EMULATORS: Readonly<Partial<Record<Arch, { readonly package: string; readonly program: string }>>> = {
+  arm64: { package: "qemu-user", program: "qemu-aarch64" },
+};
+
 /** Debian packages that a build for `arch` needs. */
 export function packagesFor(arch: Arch): readonly string[] {
   return [

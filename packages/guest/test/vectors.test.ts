@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { suite, test } from "node:test";
 import { promisify } from "node:util";
-import { ARCHES, buildGuest } from "@bernard/guest/build";
+import { ARCHES, buildGuest, EMULATORS } from "@bernard/guest/build";
+import { ensureInstalled } from "@bernard/tools";
 import { suites } from "../vectors/index.ts";
 import { comparable } from "../vectors/vector.ts";
 
@@ -26,7 +27,10 @@ for (const { name, cases } of suites) {
 for (const arch of ARCHES) {
   test(`all ${total} vectors pass in the ${arch} binary`, async () => {
     const { tests } = await buildGuest(arch, () => {});
-    const { stdout } = await promisify(execFile)(tests);
+    const emulator = EMULATORS[arch];
+    if (emulator !== undefined) await ensureInstalled([emulator.package], () => {});
+    const [command = "", ...args] = [...(emulator === undefined ? [] : [emulator.program]), tests];
+    const { stdout } = await promisify(execFile)(command, args);
     assert.equal(stdout, `${total + ENGINE_ONLY} passed, 0 failed\n`);
   });
 }
