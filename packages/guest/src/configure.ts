@@ -2,7 +2,7 @@
 import { decode, encode } from "./bytes.ts";
 import type { Check, Context, Use } from "./check.ts";
 import { checkKinds } from "./checks/index.ts";
-import { parseConfig, type Settings } from "./config.ts";
+import { type Found, MAX_SIZE, parseConfig, type Settings } from "./config.ts";
 import * as abi from "./linux/abi.ts";
 import * as system from "./linux/system.ts";
 import type { Platform } from "./platform.ts";
@@ -21,47 +21,39 @@ export function print(line: string): void {
   system.write(1, encode(`${line}\n`));
 }
 
-/** Bytes of a configuration file: far more than one needs, and an end for whatever is named by mistake. */
-const MAX_FILE = 64 * 1024;
-
-/** Problems that are told one by one; the rest is counted. */
-const MAX_PROBLEMS = 20;
-
 /** The settings of `file`, or an end with the reasons on standard error. */
 export function loadSettings(file: string): Settings {
-  const text = readText(file);
-  if (typeof text === "number") {
-    complain(`${file}: ${explainRead(-text)}; name another with --config FILE`);
-    return system.exit(EXIT.usage);
-  }
-  const settings = parseConfig(text, file, keys);
-  if (!("problems" in settings)) return checkTogether(settings, file);
-  for (const problem of settings.problems.slice(0, MAX_PROBLEMS)) complain(problem);
-  const more = settings.problems.length - MAX_PROBLEMS;
-  if (more > 0) complain(`${file}: ${more} more problems`);
+  const found = find(file);
+  const why = "problem" in found ? found.problem : "names" in found ? "a folder" : undefined;
+  if (why !== undefined) return refuse([`${file}: ${why}; name another with --config FILE`]);
+  const settings = parseConfig((found as { text: string }).text, file, keys, find);
+  if ("problems" in settings) return refuse(settings.problems);
+  const conflict = findConflict(settings);
+  if (conflict !== undefined) return refuse([`${file}: ${conflict}`]);
+  for (const notice of settings.notices) complain(notice);
+  return settings;
+}
+
+function refuse(problems: readonly string[]): never {
+  for (const problem of problems) complain(problem);
   return system.exit(EXIT.usage);
 }
 
-/** The whole file, or a negative errno: EFBIG where it is too long. */
-function readText(file: string): string | number {
+/** A whole file, or the names in a folder. */
+function find(path: string): Found {
   const bytes: number[] = [];
-  const result = system.readChunks(file, (chunk) => {
+  const result = system.readChunks(path, (chunk) => {
     for (const byte of chunk) bytes.push(byte);
-    return bytes.length <= MAX_FILE;
+    return bytes.length <= MAX_SIZE;
   });
-  if (result < 0) return result;
-  return bytes.length > MAX_FILE ? -abi.EFBIG : decode(new Uint8Array(bytes));
-}
-
-function explainRead(errno: number): string {
-  switch (errno) {
-    case abi.ENOENT:
-      return "no such file";
-    case abi.EFBIG:
-      return `longer than ${MAX_FILE / 1024} KiB, so it is no configuration`;
-    default:
-      return `cannot be read (errno ${errno})`;
+  const names = result === -abi.EISDIR ? system.listFolder(path) : undefined;
+  if (names !== undefined) return { names };
+  if (bytes.length > MAX_SIZE) {
+    return { problem: `longer than ${MAX_SIZE / 1024} KiB, so it is no configuration`, missing: false };
   }
+  if (result === 0) return { text: decode(new Uint8Array(bytes)) };
+  const missing = result === -abi.ENOENT;
+  return { problem: missing ? "no such file" : `cannot be read (errno ${-result})`, missing };
 }
 
 /** Whether one late feed is survived. */
@@ -69,15 +61,12 @@ export function isFedInTime(interval: number, timeout: number): boolean {
   return interval * 2 <= timeout;
 }
 
-/** Values that are legal each but not together. */
-function checkTogether(settings: Settings, file: string): Settings {
+/** What is wrong with values that are legal each but not together. */
+function findConflict(settings: Settings): string | undefined {
   const timeout = settings.number("watchdog-timeout");
   const interval = settings.number("interval");
-  if (isFedInTime(interval, timeout)) return settings;
-  complain(
-    `${file}: interval ${interval} s is over half of watchdog-timeout ${timeout} s: one late feed would fire; lower it`,
-  );
-  return system.exit(EXIT.usage);
+  if (isFedInTime(interval, timeout)) return undefined;
+  return `interval ${interval} s is over half of watchdog-timeout ${timeout} s: one late feed would fire; lower it`;
 }
 
 export function createChecks(settings: Settings, platform: Platform, use: Use): Check[] {

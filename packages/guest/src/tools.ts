@@ -82,7 +82,8 @@ has failed for its hold time, feeding ends and the device fires within seconds.
   --help         this text
   --version      the version
 
-The file has lines 'key = value'; '#' starts a comment line. Keys:
+The file has lines 'key = value'; '#' starts a comment line. 'include = FILE' or
+'include = DIRECTORY/' reads another file, or each *.conf in a directory. Keys:
 `);
   for (const key of keys) print(`  ${key.name} = ${describe(key)}\n      ${key.help}`);
   print(`
@@ -100,7 +101,11 @@ function describe(key: Key): string {
     case "switch":
       return `${key.fallback ? "yes" : "no"}  (yes or no)`;
     case "path":
-      return `${key.fallback}  (absolute path, or none)`;
+      return `${key.fallback}  (absolute path${key.word === undefined ? "" : `, ${key.word}`}, or none)`;
+    case "attribute":
+      return `  (${key.min} to ${key.max}, ${key.unit}; belongs to the ${key.of} above it)`;
+    case "retired":
+      return "  (without effect)";
     case "choice":
       return `${key.fallback}  (${key.options.join(", ")})`;
     case "texts":

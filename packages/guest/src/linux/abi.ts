@@ -38,8 +38,8 @@ export const EAGAIN = 11;
 export const EACCES = 13;
 export const EBUSY = 16;
 export const EEXIST = 17;
+export const EISDIR = 21;
 export const ENOTTY = 25;
-export const EFBIG = 27;
 export const ENAMETOOLONG = 36;
 
 export const MCL_CURRENT = 1;
