@@ -34,7 +34,7 @@ export async function ensureInstalled(packages: readonly string[], say: Say): Pr
   });
 }
 
-async function asRoot(
+export async function asRoot(
   command: string,
   args: readonly string[],
   hint: string,
@@ -94,6 +94,17 @@ class PrivateApt {
     await run("apt-get", ["download", ...this.#options, "-q", ...STATUS_OPTIONS, name], options);
   }
 
+  /** Where this machine gets Debian's `release` itself, apart from its updates. */
+  async mirror(release: string): Promise<string> {
+    await this.#lists();
+    const which = ["Created-By: Packages", "Label: Debian", `Codename: ${release}`, "Component: main"];
+    const args = ["indextargets", ...this.#options, "--format", "$(SITE)", ...which];
+    const sites = (await run("apt-get", args, { lock: this.#lock({ shared: true }) })).toString();
+    const [site] = sites.split("\n");
+    if (site) return site;
+    throw new UserError(`apt knows no source of Debian ${release}`, "add one to /etc/apt/sources.list.d and try again");
+  }
+
   /** While one process fetches the lists, others must neither fetch nor read them: apt itself refuses instead of waiting. */
   #lock({ shared }: { readonly shared: boolean }): FileLock {
     return { file: join(this.#state, "lock"), shared };
@@ -143,6 +154,11 @@ export function unpack(label: string, names: readonly string[] | (() => Promise<
     },
     say,
   );
+}
+
+/** The URL from which this machine's apt gets Debian's `release`. */
+export function mirror(release: string): Promise<string> {
+  return apt.mirror(release);
 }
 
 /** The concrete package behind Debian's kernel meta package of `arch`, such as `linux-image-6.1.0-50-amd64`. */
