@@ -7,6 +7,7 @@ export { untilDiskWritable, untilFed } from "./milestones.ts";
 export { hostPackages } from "./packages.ts";
 export { QUICK_HOLD_S, QUICK_PRESSURE, quickConf } from "./quick-conf.ts";
 export { type Rescue, type Step, watchRescue } from "./rescue.ts";
+export { buildSystemdImage } from "./systemd-image.ts";
 export {
   type Awaiting,
   type Boot,

@@ -13,7 +13,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   flakey: ["dm-flakey"],
 };
 
-/** Decompresses and strips on the first use; returns the folder: `vmlinux`, `modules/NAME.ko`, `modules/GROUP.list`. */
+/** Decompresses and strips on the first use; returns the folder: `vmlinux`, `release`, `modules/NAME.ko`, `modules/GROUP.list`. */
 export async function buildKernel(say: Say): Promise<string> {
   const unpacked = await unpack("debian-kernel-amd64", async () => [await kernelPackage("amd64")], say);
   return cached(
@@ -25,6 +25,7 @@ export async function buildKernel(say: Say): Promise<string> {
         const release = await releaseOf(unpacked);
         const image = await readFile(join(unpacked, "boot", `vmlinuz-${release}`));
         await writeFile(join(dir, "vmlinux"), await decompressed(image));
+        await writeFile(join(dir, "release"), release);
         await collectModules(join(unpacked, "lib/modules", release), join(dir, "modules"));
       },
     },

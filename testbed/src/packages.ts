@@ -4,7 +4,8 @@ import { packagesFor } from "@bernard/guest/build";
 export const hostPackages: readonly string[] = [
   "qemu-system-x86", // runs the guest
   "qemu-utils", // qemu-img: the data disk's overlays
-  "e2fsprogs", // mkfs.ext4: the data disk
+  "e2fsprogs", // mkfs.ext4: the data disk and the systemd guest's root
+  "debootstrap", // the systemd guest's root
   "xz-utils", // decompresses the kernel here, once, and not in every emulated boot
   "binutils", // strip, for the kernel's modules
   ...packagesFor("x86_64"), // bernard-guest itself; the test programs are built with the same compiler

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Accelerator, type QemuGuest, type QmpEvent, startGuest } from "@bernard/hypervisor/qemu";
+import { type Accelerator, type Disk, type QemuGuest, type QmpEvent, startGuest } from "@bernard/hypervisor/qemu";
 import { CHANNEL_NAME, ChannelReader, type Dropped, type GuestMessage } from "@bernard/protocol";
 import { atProcessEnd, run } from "@bernard/tools";
 import { ControlPort, type Result } from "./control-port.ts";
@@ -14,14 +14,14 @@ import { Timeline } from "./timeline.ts";
 /** Name of the virtio-serial port that guest/control.c serves. */
 const CONTROL_NAME = "org.bernard.testbed.0";
 
-/** Milliseconds from QEMU's start to the guest's first word; an emulated boot takes 3 to 5 s on an idle machine. */
-const BOOT_MS = 60_000;
+/** Milliseconds from QEMU's start to the guest's first word; emulated on an idle machine it takes 3 to 5 s, with systemd 20 s. */
+const BOOT_MS = 120_000;
 
 /** Reads and writes a second, as of a cloud's small disk: on a host's fast one a guest thrashes without noticing. */
 const DISK_IOPS = 500;
 
-/** Enough for the kernel, the initramfs and 100 MiB besides. */
-const MEMORY_MIB = 192;
+/** Bytes of a file that one request of {@link TestGuest.put} carries: in base64 twice over it must fit a line of control.c's. */
+const PIECE_BYTES = 32 * 1024;
 
 export interface TestGuestOptions {
   readonly image: Image;
@@ -31,9 +31,9 @@ export interface TestGuestOptions {
   readonly watchdog?: "i6300esb" | "ib700";
   /** What QEMU does when it fires; default `reset`. */
   readonly action?: "reset" | "pause" | "none" | "inject-nmi";
-  /** What feeds it: bernard-guest, or Debian's watchdog. */
-  readonly feeder: "bernard" | "watchdog" | "none";
-  /** The feeder's configuration file. */
+  /** What feeds it in the small guest: bernard-guest, or Debian's watchdog; default `none`. */
+  readonly feeder?: "bernard" | "watchdog" | "none";
+  /** The feeder's configuration file, in the small guest. */
   readonly conf?: string;
   readonly memoryMib?: number;
   readonly cpus?: number;
@@ -70,7 +70,7 @@ export interface Awaiting {
   readonly sinceMs?: number;
 }
 
-/** Boots a guest over a private copy of the data disk and resolves when it takes commands, its feeder started just before. */
+/** Boots a guest over private copies of its disks and resolves when it takes commands, its feeder started just before. */
 export async function bootTestGuest(options: TestGuestOptions): Promise<TestGuest> {
   // mkdtemp makes it ours alone (0700), and at once, so that no signal comes between it and its undoing.
   // Not in the repository: a UNIX socket's path may have 107 bytes.
@@ -79,18 +79,18 @@ export async function bootTestGuest(options: TestGuestOptions): Promise<TestGues
   const events = new Timeline<QmpEvent>();
   let guest: TestGuest | undefined;
   try {
-    const disk = join(dir, "data.qcow2");
-    const base = ["-b", options.image.dataDisk, "-F", "qcow2"];
-    await run("qemu-img", ["create", "-q", "-f", "qcow2", ...base, disk]);
+    const { dataDisk, rootDisk } = options.image;
+    const disks = [await overlay(dataDisk, dir, "data")];
+    if (rootDisk !== undefined) disks.push(await overlay(rootDisk, dir, "root"));
     const qemu = await startGuest({
       name: options.name ?? "guest",
       dir,
       kernel: options.image.kernel,
       initrd: options.image.initrd,
       append: commandLine(options),
-      memoryMib: options.memoryMib ?? MEMORY_MIB,
+      memoryMib: options.memoryMib ?? options.image.memoryMib,
       cpus: options.cpus ?? 1,
-      disks: [{ file: disk, format: "qcow2", iopsLimit: DISK_IOPS }],
+      disks,
       channels: [CHANNEL_NAME, CONTROL_NAME],
       ...(options.watchdog === undefined
         ? {}
@@ -115,6 +115,13 @@ export async function bootTestGuest(options: TestGuestOptions): Promise<TestGues
   }
 }
 
+/** A disk that starts as `base` and keeps what is written to itself. */
+async function overlay(base: string, dir: string, name: string): Promise<Disk> {
+  const file = join(dir, `${name}.qcow2`);
+  await run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", base, "-F", "qcow2", file]);
+  return { file, format: "qcow2", iopsLimit: DISK_IOPS };
+}
+
 /** A QEMU that is just being ended may still make a socket in the folder while it is emptied: then once more. */
 function removeAtOnce(dir: string): void {
   rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 20 });
@@ -127,7 +134,8 @@ function commandLine(options: TestGuestOptions): string {
     "mitigations=off cryptomgr.notests", // nothing to protect, and a second less to boot
     // Without tracefs, whose 9 MiB of unreclaimable inodes the kernel would count as available memory.
     "initcall_blacklist=tracer_init_tracefs",
-    `testbed.feeder=${options.feeder}`,
+    "8250.nr_uarts=2", // each is a device for udev to go through
+    `testbed.feeder=${options.feeder ?? "none"}`,
     options.watchdog === undefined ? "" : `testbed.watchdog=${options.watchdog}`,
     options.conf === undefined ? "" : `testbed.conf=${Buffer.from(options.conf).toString("base64")}`,
     options.keepRunning ? "testbed.shell=1" : "",
@@ -204,6 +212,15 @@ export class TestGuest {
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw await this.#failure(`${why} to the script: ${script.trim()}`);
+    }
+  }
+
+  /** Writes a file into the guest. */
+  async put(path: string, content: Uint8Array): Promise<void> {
+    for (let at = 0; at === 0 || at < content.length; at += PIECE_BYTES) {
+      const piece = Buffer.from(content.subarray(at, at + PIECE_BYTES)).toString("base64");
+      const { code, output } = await this.run(`echo ${piece} | base64 -d ${at === 0 ? ">" : ">>"} "${path}"`);
+      if (code !== 0) throw await this.#failure(`cannot write ${path}: ${output.trim()}`);
     }
   }
 

@@ -1,0 +1,38 @@
+/** Builds the test programs of the guests (guest/*.c): static, for they run in any of them. */
+import { basename, join } from "node:path";
+import { cached, run, type Say } from "@bernard/tools";
+
+const here = join(import.meta.dirname, "../guest");
+
+export const PROGRAMS: readonly string[] = ["control", "hog"];
+
+/** The folder of the built programs. */
+export function buildPrograms(say: Say): Promise<string> {
+  const sources = PROGRAMS.map((name) => join(here, `${name}.c`));
+  // musl-gcc hides the kernel's headers with glibc's; -idirafter brings them back behind musl's own.
+  const options = [
+    "-static",
+    "-Os",
+    "-s",
+    "-Wall",
+    "-Wextra",
+    "-Wshadow",
+    "-Werror",
+    "-idirafter",
+    "/usr/include",
+    "-idirafter",
+    "/usr/include/x86_64-linux-gnu",
+  ];
+  return cached(
+    {
+      name: "testbed-programs",
+      inputs: options,
+      files: sources,
+      build: async (dir) => {
+        for (const source of sources)
+          await run("musl-gcc", [...options, "-o", join(dir, basename(source, ".c")), source]);
+      },
+    },
+    say,
+  );
+}
