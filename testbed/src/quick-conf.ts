@@ -15,6 +15,8 @@ disk-hold = ${QUICK_HOLD_S}
 hang-hold = ${QUICK_HOLD_S}
 memory-hold = ${QUICK_HOLD_S}
 max-memory-pressure = ${QUICK_PRESSURE}
+memory-end = starve
+grace = 0
 state-directory = /data/bernard-guest
 `;
 }

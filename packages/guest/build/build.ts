@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { buildRoot, cached, ensureInstalled, run, type Say, unpack } from "@bernard/tools";
 import { build as bundle } from "esbuild";
 import { compile } from "./bytecode.ts";
+import { checkEngine } from "./engine-pin.ts";
 
 export type Arch = "x86_64" | "i386" | "arm64";
 
@@ -59,6 +60,7 @@ export interface GuestBinaries {
 
 /** Builds for `arch` into `build/ARCH/` and returns the binaries' paths there; does nothing when nothing changed. */
 export async function buildGuest(arch: Arch, say: Say): Promise<GuestBinaries> {
+  await checkEngine(wasmFile);
   await ensureInstalled(packagesFor(arch), say);
   const compiler = await compilerFor(arch, say);
   const engine = await buildEngine(arch, compiler, say);
@@ -195,10 +197,12 @@ static const unsigned char tools_bytecode[] = {${tools.join()}};
 static const struct program daemon = {daemon_bytecode, sizeof daemon_bytecode};
 static const struct program tools = {tools_bytecode, sizeof tools_bytecode};
 
-/* The daemon runs on no arguments or --config FILE alone; whatever else was typed is for the tools, mistakes included. */
+/* The daemon runs on no arguments or --config FILE alone, and, started anew by itself, with --take-over behind that; whatever else
+   was typed is for the tools, mistakes included. */
 const struct program *choose_program(int argc, char **argv) {
-  int plain = argc == 1 || (argc == 3 && strcmp(argv[1], "--config") == 0);
-  return plain ? &daemon : &tools;
+  int configured = (argc == 3 || argc == 5) && strcmp(argv[1], "--config") == 0;
+  int plain = argc == 1 || (configured && argc == 3);
+  return plain || (configured && strcmp(argv[3], "--take-over") == 0) ? &daemon : &tools;
 }
 `;
 }

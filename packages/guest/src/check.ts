@@ -24,10 +24,16 @@ export interface Reading {
 export interface Check {
   readonly name: string;
   readonly end: End;
+  /** Its limits, for people. */
+  readonly limit?: string;
   /** What a repair program is told: an errno, or one of watchdog(8)'s own codes (watchdog(8), "CHECK BINARY"). */
   readonly code: number;
   /** Milliseconds from one look to the next; undefined: each round. */
   readonly period?: number;
+  /** A program that repairs what it finds, called as watchdog(8) calls those of its test-directory. */
+  readonly repairProgram?: string;
+  /** Whether it may end the guest only where the bite budget's record can be written, for nothing else would brake a loop. */
+  readonly needsBrake?: true;
   /** Takes a reading; never blocks, never touches a disk. */
   read(now: number): Reading;
   /** Keeps the last words where the next boot finds them, if this check has the means; never waits for it. */
@@ -78,6 +84,8 @@ export class HeldCheck {
   #badSince: number | undefined;
   #lookedAt: number | undefined;
   readonly #longestRound: number;
+  /** Trouble before this (ms) counts no more. */
+  #forgivenUntil = Number.NEGATIVE_INFINITY;
   /** Time (ms) since #badSince that went by in gaps: the host was starved, or the guest stood still. */
   #unseen = 0;
 
@@ -87,10 +95,39 @@ export class HeldCheck {
     this.#longestRound = longestRound;
   }
 
-  /** Takes a reading at `now`; true when the verdict changed. */
+  /** What follows now that it has failed. */
+  get end(): End {
+    return this.#reading.end ?? this.check.end;
+  }
+
+  /** What a repair program is told. */
+  get code(): number {
+    return this.#reading.code ?? this.check.code;
+  }
+
+  get reason(): string {
+    return this.#reading.reason;
+  }
+
+  /** Seconds over the limit that make it failed, by the last reading. */
+  get hold(): number {
+    return (this.#reading.hold ?? 0) / 1000;
+  }
+
+  /** It was repaired: what is still bad is bad from now on. */
+  startAnew(now: number): void {
+    this.#forgivenUntil = now;
+    this.#badSince = now;
+    this.#unseen = 0;
+    this.verdict = "failing";
+  }
+
+  /** Takes a reading at `now`, when one is due; true when the verdict changed. */
   look(now: number): boolean {
-    const before = this.verdict;
+    const period = this.check.period ?? 0;
     const gap = now - (this.#lookedAt ?? now);
+    if (this.#lookedAt !== undefined && gap + JITTER < period) return false;
+    const before = this.verdict;
     this.#lookedAt = now;
     this.#reading = this.check.read(now);
     if (this.#reading.reason === "") {
@@ -98,8 +135,8 @@ export class HeldCheck {
       this.#unseen = 0;
       this.verdict = "healthy";
     } else {
-      if (gap > this.#longestRound) this.#unseen += gap;
-      this.#badSince = Math.min(this.#badSince ?? now, this.#reading.since ?? now);
+      if (gap > this.#longestRound + period) this.#unseen += gap;
+      this.#badSince = Math.min(this.#badSince ?? now, Math.max(this.#reading.since ?? now, this.#forgivenUntil));
       const lasted = now - this.#badSince - this.#unseen;
       this.verdict = lasted + JITTER >= (this.#reading.hold ?? 0) ? "failed" : "failing";
     }

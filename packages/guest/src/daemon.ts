@@ -1,17 +1,23 @@
-/** The daemon's life: rounds of checks and feeds, and its end. Feeds only while no check has failed; when one has, ends feeding fast. */
+/** The daemon's life: rounds of checks and feeds, and its end. Feeds only while no check has failed; what follows then is decided here. */
 import {
   BEAT_INTERVAL_S,
   type Beat,
   type Bye,
   type CheckReport,
+  type GuestEnd,
   type GuestMessage,
   type LastWords,
   MAX_LINE_BYTES,
+  type Mode,
   PROTOCOL_VERSION,
 } from "@bernard/protocol/messages";
 import { encode } from "./bytes.ts";
 import { type Check, HeldCheck } from "./check.ts";
+import type { Controlled } from "./control.ts";
 import type { Device, Platform } from "./platform.ts";
+import type { LastEnd, RecordKeeper } from "./record.ts";
+import type { Repairs } from "./repair.ts";
+import type { CheckStatus, LastReport, StatusReport } from "./status.ts";
 import { VERSION } from "./version.ts";
 
 /** What is tried, in this order, to make the device fire soon; i6300esb takes 1 s, ib700 rounds it up to 2 s. */
@@ -22,6 +28,12 @@ const LATE_S = 5;
 
 /** Of a device that refuses to be fed, every so many refusals are told. */
 const FEED_ERRORS_PER_LINE = 60;
+
+/** What a shutdown gets: as systemd's RebootWatchdogSec, or the least that an orderly one needs. */
+const SHUTDOWN_S = [90, 600];
+
+/** Milliseconds between two complaints that an end is due and not carried out. */
+const SHOUT_INTERVAL = 60_000;
 
 export interface DaemonOptions {
   readonly platform: Platform;
@@ -34,19 +46,43 @@ export interface DaemonOptions {
   readonly interval: number;
   /** The kernel's boot id. */
   readonly boot: string;
+  readonly mode: Mode;
+  /** Seconds after boot before which nothing is ended. */
+  readonly grace: number;
+  /** Seconds that an orderly end may take; then the device fires. */
+  readonly endDeadline: number;
+  /** Seconds from SIGTERM to SIGKILL in an orderly end. */
+  readonly sigtermDelay: number;
+  readonly record: RecordKeeper;
+  /** How the boot before ended. */
+  readonly last: LastEnd;
+  /** Asks for the configuration to be read anew. */
+  readonly requestReload: () => void;
+  readonly repairs: Repairs;
 }
 
-export class Daemon {
+/** A failed check and what is to follow. */
+interface Failure {
+  readonly held: HeldCheck;
+  readonly end: GuestEnd;
+}
+
+export class Daemon implements Controlled {
   readonly #platform: Platform;
   readonly #device: Device | undefined;
   readonly #options: DaemonOptions;
   readonly #checks: readonly HeldCheck[];
   #feeds = 0;
+  #fedAt = Number.NaN;
   #feedErrors = 0;
   #beats = 0;
   #nextBeat = 0;
-  /** A check has failed; what that means for the feeding is for {@link round}. */
-  #failed = false;
+  #mutedUntil = Number.NEGATIVE_INFINITY;
+  /** The check whose last words have been said. */
+  #mourned: HeldCheck | undefined;
+  /** The failure whose end is not carried out, as last told, and why not. */
+  #spared: { readonly held: HeldCheck; readonly why: string } | undefined;
+  #nextShout = 0;
   #ended = false;
   /** When (ms) an unfed device has surely fired, the host's delays included. */
   #firesBy = 0;
@@ -67,8 +103,15 @@ export class Daemon {
     const what =
       device === undefined ? "feeding nothing" : `feeding ${device.identity}, timeout ${this.#options.timeout} s`;
     const checks = this.#checks.map((held) => held.check.name).join(" ");
-    this.#platform.log(`bernard-guest ${VERSION}: ${what}; checks: ${checks || "none"}`, true);
+    const mode = this.#mode === "act" ? "" : `, mode ${this.#mode}`;
+    this.#platform.log(`bernard-guest ${VERSION}: ${what}${mode}; checks: ${checks || "none"}`, true);
+    this.#options.record.noteArmed(device !== undefined);
     this.#greet();
+  }
+
+  /** With no device an end that hangs would leave the guest worse off: then nothing is ended. */
+  get #mode(): Mode {
+    return this.#device === undefined && this.#options.mode === "act" ? "observe" : this.#options.mode;
   }
 
   /** Until the host has taken it: a port may be late, or full. */
@@ -76,7 +119,8 @@ export class Daemon {
     const { boot, timeout } = this.#options;
     const checks = this.#checks.map((held) => held.check.name);
     const device = this.#device === undefined ? null : { identity: this.#device.identity, timeout };
-    const hello = { type: "hello", v: PROTOCOL_VERSION, version: VERSION, boot, at: this.#at(), device } as const;
+    const at = this.#at();
+    const hello = { type: "hello", v: PROTOCOL_VERSION, version: VERSION, boot, at, device, mode: this.#mode } as const;
     this.#greeted = this.#platform.send(
       fitting([
         { ...hello, checks },
@@ -85,7 +129,7 @@ export class Daemon {
     );
   }
 
-  /** One round: every check reads, then the device is fed or feeding ends. */
+  /** One round: every check reads, then the device is fed or the guest's end begins. */
   round(): void {
     const now = this.#platform.now();
     if (this.#device !== undefined && this.#hasFired(this.#device, now)) this.#rearm(this.#device);
@@ -97,15 +141,136 @@ export class Daemon {
       const { name, verdict, reason } = held.report();
       this.#platform.log(reason === "" ? `${name}: ${verdict}` : `${name}: ${verdict}: ${reason}`, true);
     }
-    const failed = this.#checks.find((held) => held.verdict === "failed")?.report();
-    if (failed !== undefined && !this.#failed) this.#sayLastWords(failed);
-    this.#failed = failed !== undefined;
-    if (!this.#failed) this.#survived = false;
+    this.#options.repairs.tend(this.#checks);
+    this.#options.record.tend();
+    const failure = this.#findFailure(now);
+    if (failure === undefined) {
+      this.#mourned = undefined;
+      this.#spared = undefined;
+      this.#survived = false;
+    }
+    const spared = failure === undefined ? "healthy" : this.#whySpared(failure, now);
+    if (failure !== undefined && spared !== "" && spared !== REPAIRING) this.#tellSpared(failure, spared, now);
     if (this.#device !== undefined) {
-      if (this.#failed) this.#end(this.#device, now);
-      else this.#feed(this.#device);
+      if (failure === undefined || spared !== "") this.#feed(this.#device, now);
+      else this.#end(failure, this.#device, now);
     }
     this.#beatWhenDue(now, changed);
+  }
+
+  /** The failed check that ends the guest; a dead disk first, for an orderly end would hang on it. */
+  #findFailure(now: number): Failure | undefined {
+    let found: Failure | undefined;
+    for (const held of this.#checks) {
+      if (held.verdict !== "failed") continue;
+      const { end } = held;
+      if (end === "alarm" || (held.check.needsBrake && !this.#options.record.isKept)) continue;
+      if (found === undefined || (end === "starve" && found.end !== "starve")) found = { held, end };
+    }
+    return now < this.#options.grace * 1000 ? undefined : found;
+  }
+
+  /** Why a due end is not carried out; empty when it is. */
+  #whySpared({ held, end }: Failure, now: number): string {
+    if (this.#mode !== "act") return `mode is ${this.#mode}`;
+    if (now < this.#mutedUntil) return "muted";
+    if (this.#options.record.isSpent()) return "the bite budget is spent";
+    // A script would hang on a dead disk: there the end comes at once.
+    if (end !== "starve" && this.#options.repairs.holdsBack(held, now)) return REPAIRING;
+    return "";
+  }
+
+  /** Once for each failure, and again each minute while only the budget keeps the guest: nobody else will help it. */
+  #tellSpared(failure: Failure, why: string, now: number): void {
+    const { held, end } = failure;
+    const before = this.#spared;
+    const isNew = before?.held !== held || before.why !== why;
+    if (!isNew && (now < this.#nextShout || !this.#options.record.isSpent())) return;
+    this.#nextShout = now + SHOUT_INTERVAL;
+    this.#spared = { held, why };
+    const { name, reason } = held.report();
+    this.#platform.log(`would end this guest by ${end}, but ${why}: ${name} failed: ${reason}`, true);
+    if (before?.held === held) return;
+    this.#options.record.noteWouldBe({ at: this.#platform.wallClock(), check: name, reason, end });
+    if (this.#mode !== "observe") this.#sayLastWords(failure, false);
+  }
+
+  status(): StatusReport {
+    const now = this.#platform.now();
+    const device = this.#device;
+    const { record, timeout, grace } = this.#options;
+    return {
+      version: VERSION,
+      mode: this.#mode,
+      device:
+        device === undefined
+          ? null
+          : {
+              identity: device.identity,
+              timeout,
+              armed: device.isArmed() ?? "unknown",
+              fed_ago_s: Number.isNaN(this.#fedAt) ? null : seconds(now - this.#fedAt),
+              feeds: this.#feeds,
+            },
+      muted_for_s: seconds(Math.max(0, this.#mutedUntil - now)),
+      grace_left_s: seconds(Math.max(0, grace * 1000 - now)),
+      budget: { used: record.used(), ...record.budget },
+      ended: this.#ended ? (this.#mourned?.check.name ?? "") : "",
+      checks: this.#checks.map(checkStatus),
+      would_fire: record.record.wouldBe,
+    };
+  }
+
+  check(name: string): CheckStatus | undefined {
+    const held = this.#checks.find(({ check }) => check.name === name);
+    return held === undefined ? undefined : checkStatus(held);
+  }
+
+  last(): LastReport {
+    return { how: this.#options.last, record: this.#options.record.record.last };
+  }
+
+  requestReload(): undefined {
+    this.#options.requestReload();
+  }
+
+  /** Nothing is ended for so long. */
+  mute(seconds: number): void {
+    this.#mutedUntil = this.#platform.now() + seconds * 1000;
+    this.#platform.log(`muted for ${Math.round(seconds)} s: nothing is ended`, true);
+  }
+
+  unmute(): void {
+    this.#mutedUntil = Number.NEGATIVE_INFINITY;
+    this.#platform.log("no longer muted", true);
+  }
+
+  /** Milliseconds of {@link Platform.now} until which it is muted. */
+  get mutedUntil(): number {
+    return this.#mutedUntil;
+  }
+
+  /** The checks that are not healthy: with one of those the daemon does not start itself anew, which would forget how things were. */
+  get unhealthy(): readonly string[] {
+    return this.#checks.filter(({ verdict }) => verdict !== "healthy").map((held) => held.check.name);
+  }
+
+  /**
+   * The guest shuts down: the device is left ticking, with time enough for that, for whoever takes it next (systemd's
+   * RebootWatchdogSec), so that a shutdown that hangs still ends. One that cannot wait so long is stopped.
+   */
+  handOver(): void {
+    const device = this.#device;
+    const seconds =
+      device === undefined || this.#ended ? 0 : Math.max(...SHUTDOWN_S.map((wish) => device.setTimeout(wish)));
+    if (seconds < Math.min(...SHUTDOWN_S)) {
+      this.stop();
+      return;
+    }
+    device?.feed();
+    this.#say({ type: "bye", v: PROTOCOL_VERSION, at: this.#at(), armed: true });
+    this.#platform.log(`the guest shuts down; the watchdog fires in ${seconds} s unless somebody else feeds it`, true);
+    this.#options.record.noteArmed(false); // a shutdown is nobody's bite
   }
 
   /** A clean stop: the device is stopped too, where the kernel lets it be. */
@@ -114,12 +279,14 @@ export class Daemon {
     if (!this.#ended) this.#device?.disarm();
     this.#say({ type: "bye", v: PROTOCOL_VERSION, at: this.#at(), armed });
     this.#platform.log(armed ? "stopped; the watchdog goes on ticking and will fire" : "stopped", true);
+    this.#options.record.noteArmed(armed);
   }
 
-  #feed(device: Device): void {
+  #feed(device: Device, now: number): void {
     const result = device.feed();
     if (result === 0) {
       this.#feeds += 1;
+      this.#fedAt = now;
       this.#feedErrors = 0;
     } else if (this.#feedErrors++ % FEED_ERRORS_PER_LINE === 0) {
       this.#platform.log(`the watchdog device refuses to be fed: errno ${-result}`, true);
@@ -127,20 +294,43 @@ export class Daemon {
   }
 
   /** They must be out before the device fires, a second after its timeout is cut. */
-  #sayLastWords({ name: check, reason }: CheckReport): void {
+  #sayLastWords({ held, end }: Failure, acts: boolean): void {
+    const { name: check, reason } = held.report();
     const checks = this.#reports();
-    const lastWords = `${check} failed: ${reason}`;
-    this.#say({ type: "last-words", v: PROTOCOL_VERSION, at: this.#at(), check, reason, checks });
-    this.#platform.log(
-      `${lastWords}; ${this.#device === undefined ? "there is no feeding to end" : "feeding ends"}`,
-      true,
-    );
-    for (const held of this.#checks) held.check.recordLastWords?.(`${this.#at()} s after boot: ${lastWords}\n`);
+    this.#say({ type: "last-words", v: PROTOCOL_VERSION, at: this.#at(), check, reason, end, acts, checks });
   }
 
-  /** No more feeds, and the device's shortest timeout, so that it fires within seconds. */
-  #end(device: Device, now: number): void {
+  /** Last words, and no more feeds: whatever comes now, the device ticks behind it. */
+  #end(failure: Failure, device: Device, now: number): void {
+    const { held, end } = failure;
     this.#ended = true;
+    if (this.#mourned !== held) this.#mourn(failure);
+    if (end === "starve") this.#starve(device, now);
+    else this.#finish(end, held.report(), device, now);
+  }
+
+  /** An orderly end, with its deadline kept by the device. */
+  #finish(end: Exclude<GuestEnd, "starve">, { name, reason }: CheckReport, device: Device, now: number): void {
+    this.#firesBy = now + (this.#options.endDeadline + LATE_S) * 1000;
+    const seconds = device.setTimeout(this.#options.endDeadline);
+    device.feed();
+    if (seconds <= 0) this.#platform.log(`the device keeps its timeout of ${this.#options.timeout} s`, true);
+    this.#options.record.noteEnd({ at: this.#platform.wallClock(), check: name, reason, end });
+    this.#platform.endGuest(end, this.#options.sigtermDelay * 1000);
+  }
+
+  #mourn(failure: Failure): void {
+    const { held, end } = failure;
+    this.#mourned = held;
+    this.#sayLastWords(failure, true);
+    const { name, reason } = held.report();
+    const lastWords = `${name} failed: ${reason}`;
+    this.#platform.log(`${lastWords}; ${end === "starve" ? "feeding ends" : `${end} follows`}`, true);
+    for (const { check } of this.#checks) check.recordLastWords?.(`${this.#at()} s after boot: ${lastWords}\n`);
+  }
+
+  /** The device's shortest timeout, so that it fires within seconds. */
+  #starve(device: Device, now: number): void {
     this.#firesBy = now + (this.#options.timeout + LATE_S) * 1000;
     // Once survived, it would be survived again: then each fire takes the whole timeout, or they would come every second.
     if (this.#survived) return;
@@ -200,6 +390,17 @@ export class Daemon {
   #at(): number {
     return Math.round(this.#platform.now()) / 1000;
   }
+}
+
+const REPAIRING = "a repair runs";
+
+function checkStatus(held: HeldCheck): CheckStatus {
+  return { ...held.report(), limit: held.check.limit ?? "", hold_s: held.hold, end: held.end };
+}
+
+/** Milliseconds as seconds, to the tenth. */
+function seconds(ms: number): number {
+  return Math.round(ms / 100) / 10;
 }
 
 /** The line of the first message that the host would take: a guest with very many or very long names says less rather than nothing. */

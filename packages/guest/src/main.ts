@@ -1,95 +1,143 @@
 /** The daemon: `bernard-guest [--config FILE]`. Everything else on a command line goes to the tools, a program of its own. */
+import type { Mode } from "@bernard/protocol/messages";
 import { decode } from "./bytes.ts";
 import type { Settings } from "./config.ts";
-import { complain, createChecks, DEFAULT_FILE, EXIT, isFedInTime, loadSettings, pathOrNone } from "./configure.ts";
+import { createChecks, DEFAULT_FILE, EXIT, loadSettings, pathOrNone } from "./configure.ts";
 import { Daemon } from "./daemon.ts";
-import * as abi from "./linux/abi.ts";
 import { LinuxPlatform } from "./linux/platform.ts";
 import * as system from "./linux/system.ts";
-import { openWatchdog } from "./linux/watchdog.ts";
-import type { Device } from "./platform.ts";
+import type { OpenDevice } from "./linux/watchdog.ts";
+import { arm, openDevice } from "./open-device.ts";
+import type { Platform } from "./platform.ts";
+import { RecordKeeper } from "./record.ts";
+import { Reload } from "./reload.ts";
+import { Repairs } from "./repair.ts";
+
+/** Milliseconds between two rounds that something calls for early: a flood of calls costs no more than ten rounds a second. */
+const SHORTEST_ROUND = 100;
+
+/** Milliseconds that the record of a clean stop may take. */
+const FAREWELL = 1000;
 
 main();
 
 function main(): never {
-  const settings = loadSettings(args[1] ?? DEFAULT_FILE);
+  const file = args[1] ?? DEFAULT_FILE;
+  const settings = loadSettings(file);
+  const handedOn = takeOver();
   const platform = new LinuxPlatform({
+    inherited: handedOn?.fd,
     channel: pathOrNone(settings, "channel"),
     stateDirectory: pathOrNone(settings, "state-directory"),
   });
   // The order matters: children are forked before memory is locked and before there is a device that they could hold open.
   const checks = createChecks(settings, platform, "watch");
   const refused = platform.harden(settings.on("realtime") ? settings.number("priority") : undefined);
-  const { device, timeout } = arm(settings, platform);
+  const device = openDevice(settings, platform, handedOn?.fd);
+  for (const fd of device?.fds ?? []) platform.adopt(fd);
+  const timeout = device === undefined ? settings.number("watchdog-timeout") : arm(device, settings, platform);
   if (refused.length > 0) {
     platform.log(`warning: ${refused.join(", ")}; needs CAP_SYS_RESOURCE, CAP_IPC_LOCK, CAP_SYS_NICE`, true);
   }
   const interval = settings.number("interval");
-  const boot = platform.readFile("/proc/sys/kernel/random/boot_id");
+  const boot = readLine(platform, "/proc/sys/kernel/random/boot_id");
+  const record = new RecordKeeper(platform, {
+    directory: pathOrNone(settings, "state-directory"),
+    machine: readLine(platform, "/sys/class/dmi/id/product_uuid"),
+    boot,
+    limit: settings.number("bite-limit"),
+    window: settings.number("bite-window"),
+  });
+  device?.feed();
+  const before = record.open(device?.firedBefore());
+  if (before !== "unknown")
+    platform.log(`the boot before ended ${before === "fired" ? "by the watchdog" : "by us"}`, true);
+  if (!record.isKept) platform.log("warning: no record of ends can be written: failing disks only alarm", true);
+  const logDirectory = settings.path("log-dir");
   const daemon = new Daemon({
     platform,
     interval,
     checks,
     device,
     timeout,
-    boot: boot === undefined ? "" : decode(boot).trim(),
+    boot,
+    mode: chooseMode(settings, platform),
+    grace: settings.number("grace"),
+    requestReload: () => reload.ask(),
+    endDeadline: settings.number("end-deadline"),
+    sigtermDelay: settings.number("sigterm-delay"),
+    record,
+    last: before,
+    repairs: new Repairs(platform, {
+      program: pathOrNone(settings, "repair-binary"),
+      timeout: settings.number("repair-timeout") * 1000,
+      maximum: settings.number("repair-maximum"),
+      logFor: (program) => `${logDirectory}/${program.slice(program.lastIndexOf("/") + 1)}`,
+    }),
   });
+  const reload = new Reload(platform, {
+    program: withoutMark(platform.readLink("/proc/self/exe") ?? ""),
+    file,
+    log: `${settings.path("runtime-directory")}/reload`,
+  });
+  if (handedOn !== undefined && handedOn.mutedUntil > now()) daemon.mute((handedOn.mutedUntil - now()) / 1000);
+  for (const notice of settings.notices) platform.log(`warning: ${notice}`);
   daemon.start();
-  let next = now();
-  do {
+  let due = now();
+  for (;;) {
     daemon.round();
+    if (reload.isDue(daemon.unhealthy)) startAnew(file, device, daemon, platform);
     // Absolute times: a slow round does not push the next one. After a gap (a starved host) rounds start afresh.
-    next = Math.max(next + interval * 1000, now());
-  } while (platform.wait(next) !== "stop");
-  daemon.stop();
-  return system.exit(EXIT.well);
-}
-
-/** Opens the device and sets its timeout; what the device makes of it is what counts. */
-function arm(settings: Settings, platform: LinuxPlatform): { device: Device | undefined; timeout: number } {
-  const wanted = settings.number("watchdog-timeout");
-  const path = pathOrNone(settings, "watchdog-device");
-  if (path === undefined) return { device: undefined, timeout: wanted };
-  const device = openWatchdog(path);
-  if (typeof device === "number") {
-    complain(`${path}: ${explainOpen(-device)}`);
-    return system.exit(EXIT.refused);
+    const done = now();
+    if (due <= done) due = Math.max(due + interval * 1000, done);
+    const called = platform.wait(due, done + SHORTEST_ROUND);
+    if (called === "reload") reload.ask();
+    if (called !== "stop" && called !== "hand over") continue;
+    if (called === "stop") daemon.stop();
+    else daemon.handOver();
+    platform.settle(now() + FAREWELL);
+    return system.exit(EXIT.well);
   }
-  for (const fd of device.fds) platform.adopt(fd);
-  const timeout = takeTimeout(device, wanted, platform);
-  const interval = settings.number("interval");
-  if (timeout > 0 && isFedInTime(interval, timeout)) return { device, timeout };
-  device.disarm();
-  const { identity } = device;
-  if (timeout <= 0)
-    complain(`${path}: ${identity} takes no timeout and tells none (errno ${-timeout}); choose another device`);
-  else complain(`${path}: ${identity} fires after ${timeout} s: lower interval (${interval} s) to half of that`);
-  return system.exit(EXIT.refused);
 }
 
-/** Seconds in force: what the device makes of `wanted`, or keeps where it refuses that; a negative errno where it tells neither. */
-function takeTimeout(device: Device, wanted: number, platform: LinuxPlatform): number {
-  const set = device.setTimeout(wanted);
-  const timeout = set > 0 ? set : device.timeout();
-  if (timeout <= 0) return set;
-  if (set < 0)
-    platform.log(`warning: ${device.identity} refuses ${wanted} s (errno ${-set}) and keeps ${timeout} s`, true);
-  else if (set !== wanted) platform.log(`warning: ${device.identity} made ${set} s out of ${wanted} s`, true);
-  return timeout;
+/** Becomes the program on disk, with the device open; returns only where that fails. */
+function startAnew(file: string, device: OpenDevice | undefined, daemon: Daemon, platform: LinuxPlatform): void {
+  const fd = device?.fd ?? -1;
+  device?.feed();
+  system.keepOverExecute(fd, true);
+  const handOn = `${fd}:${Math.max(0, Math.round(daemon.mutedUntil))}`;
+  const program = withoutMark(platform.readLink("/proc/self/exe") ?? "");
+  const result = system.execute([program, "--config", file, "--take-over", handOn]);
+  system.keepOverExecute(fd, false);
+  platform.log(`${program} cannot be started anew (errno ${-result}); everything stays as it was`, true);
 }
 
-function explainOpen(errno: number): string {
-  switch (errno) {
-    case abi.EBUSY:
-      return "another program holds it (systemd's RuntimeWatchdogSec, watchdog, watchdogd?); stop that one first";
-    case abi.ENOENT:
-      return "no such device; give the guest a watchdog and load its driver (modprobe i6300esb or ib700wdt)";
-    case abi.ENOTTY:
-      return "not a watchdog device (no answer to WDIOC_GETSUPPORT); name another as watchdog-device";
-    case abi.EACCES:
-    case abi.EPERM:
-      return `may not be opened (errno ${errno}); run as root`;
-    default:
-      return `cannot be opened (errno ${errno}); see the kernel's log`;
-  }
+/** The kernel marks the path of a running program that was replaced. */
+function withoutMark(path: string): string {
+  const mark = " (deleted)";
+  return path.endsWith(mark) ? path.slice(0, -mark.length) : path;
+}
+
+/** What this program's life before the reload hands on. */
+interface HandedOn {
+  readonly fd: number;
+  /** Milliseconds of now(). */
+  readonly mutedUntil: number;
+}
+
+function takeOver(): HandedOn | undefined {
+  const [fd = "", mutedUntil = ""] = (args[3] ?? "").split(":");
+  return args[2] === "--take-over" ? { fd: Number(fd), mutedUntil: Number(mutedUntil) } : undefined;
+}
+
+function readLine(platform: Platform, path: string): string {
+  const bytes = platform.readFile(path);
+  return bytes === undefined ? "" : decode(bytes).trim();
+}
+
+/** The kernel argument `bernard=observe` (announce, act) before the configuration: for whoever rolls out to thousands. */
+function chooseMode(settings: Settings, platform: Platform): Mode {
+  const modes: readonly Mode[] = ["act", "announce", "observe"];
+  const words = readLine(platform, "/proc/cmdline").split(" ");
+  return modes.find((mode) => words.includes(`bernard=${mode}`)) ?? (settings.choice("mode") as Mode);
 }

@@ -9,6 +9,8 @@ export interface Platform {
   reader(path: string): () => Uint8Array | undefined;
   /** As {@link readFile} for a file of any length: `take` gets it chunk by chunk until it returns false. False where it cannot be read. */
   readChunks(path: string, take: (chunk: Uint8Array) => boolean): boolean;
+  /** Names in a folder of /proc, /sys or /run, hundreds at most; none where it cannot be read. */
+  listFolder(path: string): string[];
   /** Where a symbolic link points, undefined where there is none. */
   readLink(path: string): string | undefined;
   /** Forks the child that touches the file system at `directory` in our place. */
@@ -18,6 +20,20 @@ export interface Platform {
    * rounds. No fork of the daemon's: a spawner, forked at start, does it. Every disk access but a probe's is a job.
    */
   startJob(job: Job, deadline: number): RunningJob;
+  /** Waits until no job runs and no probe has a question out, at most until `until` (ms); nothing is fed meanwhile. */
+  settle(until: number): void;
+  /** Seconds since 1970, as far as the guest knows; it may jump. */
+  wallClock(): number;
+  /**
+   * Ends the guest in order, with the device ticking behind: SIGTERM to all, SIGKILL after `patience` ms, sync and remounts with a
+   * deadline, reboot(2); `panic` at once. Blocks; returns only where the kernel refuses.
+   */
+  endGuest(end: "reboot" | "poweroff" | "panic", patience: number): void;
+  /**
+   * Opens a way to send echo requests (ICMP) to an IPv4 or IPv6 address of 4 or 16 bytes; a negative errno where there is none. Route
+   * and source address are chosen now, and followed only by opening anew.
+   */
+  openPing(address: Uint8Array): Ping | number;
   /** Has a round run early when tasks stall on `resource` for `stall` of any `window` (ms); false where the kernel has no PSI triggers. */
   wakeOnPressure(resource: "memory" | "io" | "cpu", stall: number, window: number): boolean;
   /** One line to the log (standard error) and, when `urgent`, to the kernel's log too. Dropped rather than waited for. */
@@ -29,7 +45,18 @@ export interface Platform {
 /** What a job's process does: the name of a built-in one (linux/jobs/) or `exec`, and its arguments. */
 export type Job = readonly [name: JobName, ...args: string[]];
 
-export const JOB_NAMES = ["exec", "load", "save"] as const;
+export const JOB_NAMES = [
+  "exec",
+  "load",
+  "save",
+  "hottest",
+  "mtime",
+  "oldest",
+  "statfs",
+  "allocate",
+  "openFile",
+  "tick",
+] as const;
 export type JobName = (typeof JOB_NAMES)[number];
 
 /** How a job that did not exit by itself ended; exit codes are 0 to 255. */
@@ -50,11 +77,22 @@ export interface RunningJob {
   readonly outcome: JobOutcome | undefined;
 }
 
+/** Echo requests to one address; nothing waits for the replies. */
+export interface Ping {
+  /** Sends one request; 0, or a negative errno. */
+  send(): number;
+  /** Whether a reply to any of them has come since the last call. */
+  isAnswered(): boolean;
+  close(): void;
+}
+
 /** The watchdog device, opened and so ticking. */
 export interface Device {
   readonly identity: string;
   /** Whether the kernel forbids to stop it (`nowayout`). */
   readonly unstoppable: boolean;
+  /** Whether it fired and so ended the boot before; undefined where it cannot say. */
+  firedBefore(): boolean | undefined;
   /** 0, or a negative errno. */
   feed(): number;
   /** Seconds in force, or a negative errno where the driver does not tell. */
@@ -65,6 +103,8 @@ export interface Device {
   isArmed(): boolean | undefined;
   /** Starts a device anew that has fired and stopped ticking; seconds in force, or a negative errno. */
   rearm(seconds: number): number;
+  /** Has the kernel told this many seconds before the fire; 0, or a negative errno. */
+  setPretimeout(seconds: number): number;
   /** Magic close: stops the device, where the kernel lets it be stopped. */
   disarm(): void;
 }

@@ -70,6 +70,18 @@ export class ScriptedPlatform implements Platform {
     return running;
   }
 
+  settle(): void {
+    this.runChildren();
+  }
+
+  wallClock(): number {
+    return 1_000_000_000 + this.#now / 1000;
+  }
+
+  endGuest(end: string): void {
+    this.note(`guest ends by ${end}`);
+  }
+
   wakeOnPressure(): boolean {
     return true;
   }
@@ -93,6 +105,11 @@ export class ScriptedPlatform implements Platform {
     return bytes !== undefined;
   }
 
+  listFolder(path: string): string[] {
+    const within = [...this.#files].filter(([file, text]) => text !== undefined && file.startsWith(`${path}/`));
+    return [...new Set(within.map(([file]) => file.slice(path.length + 1).split("/")[0] as string))];
+  }
+
   readLink(path: string): string | undefined {
     return this.#files.get(path);
   }
@@ -109,7 +126,16 @@ export class ScriptedPlatform implements Platform {
 
   /** Only what has no other way to show; the rest is on the channel too. */
   log(line: string): void {
-    const telling = ["warning", "refuses to be fed", ": unmounted", ": mounted anew"];
+    const telling = [
+      "warning",
+      "refuses to be fed",
+      ": unmounted",
+      ": mounted anew",
+      "would end",
+      "repair of",
+      "shuts down",
+      "muted",
+    ];
     if (telling.some((part) => line.includes(part))) this.note(`log: ${line}`);
   }
 
@@ -118,8 +144,10 @@ export class ScriptedPlatform implements Platform {
     const verdicts = (message.checks ?? []).map(
       (check: { name?: string; verdict?: string }) => `${check.name} ${check.verdict}`,
     );
-    if (message.type === "last-words") this.note(`last words: ${message.check}: ${message.reason}`);
-    else if (message.type === "beat") this.note(`beat ${message.seq}: ${verdicts.join(", ")}`);
+    if (message.type === "last-words") {
+      const end = message.acts ? message.end : `would ${message.end}`;
+      this.note(`last words: ${message.check}: ${message.reason}; ${end}`);
+    } else if (message.type === "beat") this.note(`beat ${message.seq}: ${verdicts.join(", ")}`);
     else this.note(message.type);
     return true;
   }
@@ -168,6 +196,7 @@ class ScriptedProbe implements Probe {
 export function scriptedDevice(
   platform: ScriptedPlatform,
   shortest: number,
+  longest: number,
   feedResult: number,
 ): Device & { feeds: number; dead: boolean } {
   return {
@@ -182,11 +211,13 @@ export function scriptedDevice(
     timeout: () => 10,
     setTimeout(seconds) {
       platform.note(`timeout ${seconds} s asked`);
-      return seconds < shortest ? -22 : seconds;
+      return seconds < shortest || seconds > longest ? -22 : seconds;
     },
     isArmed() {
       return !this.dead;
     },
+    firedBefore: () => false,
+    setPretimeout: () => 0,
     rearm(seconds) {
       platform.note(`armed anew, ${seconds} s`);
       this.dead = false;

@@ -1,93 +1,8 @@
 /** The daemon's judgement, told as stories: what happens in the guest, and what the daemon says and does. */
-import { checkKinds } from "../src/checks/index.ts";
-import { parseConfig, type Settings } from "../src/config.ts";
-import { Daemon } from "../src/daemon.ts";
-import { keys } from "../src/settings.ts";
-import { type Change, OK, ScriptedPlatform, scriptedDevice } from "./scripted.ts";
+import { OK } from "./scripted.ts";
+import { ERRORS, MEM, MOUNTS, meminfo, memoryReason, mountinfo, PSI, pressure, tell, well } from "./story.ts";
 import { suite } from "./vector.ts";
 
-interface Story {
-  readonly config?: string;
-  readonly changes: readonly Change[];
-  /** Seconds after which the story ends, by a clean stop. */
-  readonly until: number;
-  /** The device's shortest timeout. */
-  readonly shortest?: number;
-  /** What the device says to a feed. */
-  readonly feedResult?: number;
-  readonly noDevice?: true;
-  /** When the device fires without the guest's end (action none, or resumed after pause). */
-  readonly fires?: readonly number[];
-  /** Seconds of which no round is seen: the host was starved. */
-  readonly gap?: readonly [from: number, to: number];
-}
-
-const meminfo = (available: number, swap = "SwapTotal: 0 kB\nSwapFree: 0 kB\n") =>
-  `MemTotal: 100000 kB\nMemAvailable: ${available} kB\n${swap}`;
-const pressure = (full: number) => `some avg10=90.00 avg60=0\nfull avg10=${full} avg60=0.00\n`;
-const mountinfo = (own: string, flags = "rw,errors=remount-ro") =>
-  `25 21 254:0 / /data ${own},relatime - ext4 /dev/vda ${flags}\n`;
-const ERRORS = "/sys/fs/ext4/vda/errors_count";
-const MOUNTS = "/proc/self/mountinfo";
-const MEM = "/proc/meminfo";
-const PSI = "/proc/pressure/memory";
-
-const healthy = {
-  [MEM]: meminfo(50000),
-  [PSI]: pressure(0),
-  [MOUNTS]: mountinfo("rw"),
-  "/sys/dev/block/254:0": "../../devices/virtio0/block/vda",
-  [ERRORS]: "7\n", // left over from an earlier life: the count survives a reset
-};
-
-const CONFIG =
-  "disk = /data\ndisk-hold = 5\nmemory-hold = 5\nhang-hold = 20\nfreeze-limit = 60\nstate-directory = /data/state\n";
-
-/** Runs a story and tells the last line of each kind that matters: beats only where a verdict changed. */
-function tell(story: Story): unknown {
-  const platform = new ScriptedPlatform(healthy);
-  const settings = parseConfig(CONFIG + (story.config ?? ""), "story", keys) as Settings;
-  for (const change of story.changes) if (change.at === 0) platform.change(change);
-  const device = scriptedDevice(platform, story.shortest ?? 1, story.feedResult ?? 0);
-  const context = { settings, platform, use: "watch", signs: { disk: 0 } } as const;
-  const checks = checkKinds.flatMap((kind) => kind.create(context));
-  const daemon = new Daemon({
-    platform,
-    checks,
-    device: story.noDevice ? undefined : device,
-    timeout: 10,
-    interval: 1,
-    boot: "story",
-  });
-  daemon.start();
-  for (let second = 0; second <= story.until; second++) {
-    platform.advance(second);
-    for (const change of story.changes) if (change.at === second) platform.change(change);
-    if (second > (story.gap?.[0] ?? Infinity) && second < (story.gap?.[1] ?? 0)) continue;
-    device.dead ||= story.fires?.includes(second) ?? false;
-    daemon.round();
-    platform.runChildren();
-  }
-  daemon.stop();
-  return { heard: withoutRepeats(platform.heard), feeds: device.feeds };
-}
-
-/** Drops a beat that says what the one before it said. */
-function withoutRepeats(heard: readonly string[]): string[] {
-  let before = "";
-  return heard.flatMap((line) => {
-    const [time, what] = line.split(": beat ") as [string, string | undefined];
-    if (what === undefined) return [line];
-    const verdicts = what.slice(what.indexOf(": ") + 2);
-    if (verdicts === before) return [];
-    before = verdicts;
-    return [`${time}: ${verdicts}`];
-  });
-}
-
-const well = "0: memory healthy, disk:/data healthy";
-
-const memoryReason = "2 % of memory available (limit 3 %), stalled 60 % of the time (limit 40 %)";
 const refusal = (count: string) => `/data refuses writes: EROFS at create${count}; mounted rw,errors=remount-ro`;
 
 export const stories = suite("daemon", tell, [
@@ -104,7 +19,7 @@ export const stories = suite("daemon", tell, [
         "0: hello",
         well,
         "3: memory failing, disk:/data healthy",
-        `8: last words: memory: ${memoryReason}`,
+        `8: last words: memory: ${memoryReason}; starve`,
         `8: to disk: 8 s after boot: memory failed: ${memoryReason}`,
         "8: timeout 1 s asked",
         "8: memory failed, disk:/data healthy",
@@ -175,7 +90,7 @@ export const stories = suite("daemon", tell, [
         "0: hello",
         well,
         "5: memory healthy, disk:/data failing",
-        `10: last words: disk:/data: ${refusal(", errors_count 7 -> 9")}`,
+        `10: last words: disk:/data: ${refusal(", errors_count 7 -> 9")}; starve`,
         `10: to disk: 10 s after boot: disk:/data failed: ${refusal(", errors_count 7 -> 9")}`,
         "10: timeout 1 s asked",
         "10: memory healthy, disk:/data failed",
@@ -192,7 +107,7 @@ export const stories = suite("daemon", tell, [
         "0: hello",
         well,
         "5: memory healthy, disk:/data failing",
-        "10: last words: disk:/data: /data refuses writes: EIO at sync, errors_count 7 -> 9; mounted rw,errors=remount-ro",
+        "10: last words: disk:/data: /data refuses writes: EIO at sync, errors_count 7 -> 9; mounted rw,errors=remount-ro; starve",
         "10: to disk: 10 s after boot: disk:/data failed: /data refuses writes: EIO at sync, errors_count 7 -> 9; mounted rw,errors=remount-ro",
         "10: timeout 1 s asked",
         "10: timeout 2 s asked",
@@ -272,7 +187,7 @@ export const stories = suite("daemon", tell, [
         "0: hello",
         well,
         "9: memory healthy, disk:/data failing",
-        "24: last words: disk:/data: a write to /data hangs for 20 s in jbd2_log_wait_commit",
+        "24: last words: disk:/data: a write to /data hangs for 20 s in jbd2_log_wait_commit; starve",
         "24: to disk: 24 s after boot: disk:/data failed: a write to /data hangs for 20 s in jbd2_log_wait_commit",
         "24: timeout 1 s asked",
         "24: memory healthy, disk:/data failed",
@@ -309,7 +224,7 @@ export const stories = suite("daemon", tell, [
       heard: [
         "0: hello",
         well,
-        "90: last words: disk:/data: /data is frozen for 60 s",
+        "90: last words: disk:/data: /data is frozen for 60 s; starve",
         "90: to disk: 90 s after boot: disk:/data failed: /data is frozen for 60 s",
         "90: timeout 1 s asked",
         "90: memory healthy, disk:/data failed",
@@ -364,7 +279,7 @@ export const stories = suite("daemon", tell, [
         "0: hello",
         well,
         "5: memory healthy, disk:/data failing",
-        "10: last words: disk:/data: /data refuses writes: EIO at sync, errors_count 7 -> 9; mounted rw,errors=remount-ro",
+        "10: last words: disk:/data: /data refuses writes: EIO at sync, errors_count 7 -> 9; mounted rw,errors=remount-ro; starve",
         "10: to disk: 10 s after boot: disk:/data failed: /data refuses writes: EIO at sync, errors_count 7 -> 9; mounted rw,errors=remount-ro",
         "10: timeout 1 s asked",
         "10: memory healthy, disk:/data failed",
@@ -424,8 +339,7 @@ export const stories = suite("daemon", tell, [
         "0: hello",
         well,
         "3: memory failing, disk:/data healthy",
-        `8: last words: memory: ${memoryReason}`,
-        `8: to disk: 8 s after boot: memory failed: ${memoryReason}`,
+        `8: log: would end this guest by starve, but mode is observe: memory failed: ${memoryReason}`,
         "8: memory failed, disk:/data healthy",
         "12: memory healthy, disk:/data healthy",
         "14: bye",
@@ -468,7 +382,7 @@ export const stories = suite("daemon", tell, [
         "0: hello",
         well,
         "3: memory failing, disk:/data healthy",
-        `8: last words: memory: ${memoryReason}`,
+        `8: last words: memory: ${memoryReason}; starve`,
         `8: to disk: 8 s after boot: memory failed: ${memoryReason}`,
         "8: timeout 1 s asked",
         "8: memory failed, disk:/data healthy",

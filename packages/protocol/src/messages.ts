@@ -44,6 +44,9 @@ export interface CheckReport {
   readonly readings: Readonly<Record<string, number>>;
 }
 
+/** `act`: ends the guest when a check has failed. `announce` only tells the host that it would. `observe` only keeps that for itself. */
+export type Mode = "act" | "announce" | "observe";
+
 /** First message of a daemon's life. */
 export interface Hello {
   readonly type: "hello";
@@ -56,6 +59,7 @@ export interface Hello {
   readonly at: number;
   /** The watchdog device as the driver names it and its effective timeout in seconds; null when none is fed. */
   readonly device: { readonly identity: string; readonly timeout: number } | null;
+  readonly mode: Mode;
   /** Names of the checks that decide. */
   readonly checks: readonly string[];
 }
@@ -72,7 +76,10 @@ export interface Beat {
   readonly checks: readonly CheckReport[];
 }
 
-/** Sent once, when a check has failed and feeding is about to end. */
+/** How a guest ends itself: `starve` is by the watchdog device alone, the others in order, with the device ticking behind. */
+export type GuestEnd = "starve" | "reboot" | "poweroff" | "panic";
+
+/** Sent once, when a check has failed and the guest is about to end; or would be, but for its mode, a mute or a spent bite budget. */
 export interface LastWords {
   readonly type: "last-words";
   readonly v: typeof PROTOCOL_VERSION;
@@ -80,6 +87,9 @@ export interface LastWords {
   /** Name of the check that failed. */
   readonly check: string;
   readonly reason: string;
+  readonly end: GuestEnd;
+  /** False: the end is not carried out, and the guest is fed on. */
+  readonly acts: boolean;
   readonly checks: readonly CheckReport[];
 }
 

@@ -37,10 +37,20 @@ const message = z.discriminatedUnion("type", [
     boot: name,
     at: seconds,
     device: z.object({ identity: name, timeout: seconds }).nullable(),
+    mode: z.enum(["act", "announce", "observe"]),
     checks: z.array(name).max(MAX_CHECKS).readonly(),
   }),
   z.object({ type: z.literal("beat"), v: version, at: seconds, seq: count, feeds: count, checks }),
-  z.object({ type: z.literal("last-words"), v: version, at: seconds, check: name, reason, checks }),
+  z.object({
+    type: z.literal("last-words"),
+    v: version,
+    at: seconds,
+    check: name,
+    reason,
+    end: z.enum(["starve", "reboot", "poweroff", "panic"]),
+    acts: z.boolean(),
+    checks,
+  }),
   z.object({ type: z.literal("bye"), v: version, at: seconds, armed: z.boolean() }),
 ]);
 

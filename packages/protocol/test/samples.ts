@@ -15,6 +15,7 @@ export const hello: Hello = {
   boot: "0d2e5c7a-6f0e-4a5e-9d7c-3d1f7f2b9a10",
   at: 3.25,
   device: { identity: "i6300ESB timer", timeout: 10 },
+  mode: "act",
   checks: ["memory", "disk:/data"],
 };
 
@@ -26,6 +27,8 @@ export const lastWords: LastWords = {
   at: 40,
   check: "memory",
   reason: memory.reason,
+  end: "reboot",
+  acts: true,
   checks: [memory],
 };
 

@@ -56,6 +56,7 @@ class DiskCheck implements Check {
   readonly name: string;
   readonly end: End;
   readonly code = EIO;
+  readonly needsBrake = true;
   readonly #point: string;
   readonly #limits: DiskLimits;
   readonly #platform: Platform;

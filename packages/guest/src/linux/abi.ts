@@ -3,12 +3,28 @@
  * Sources: include/uapi/linux/{fcntl,watchdog,prctl,sched}.h, arch/arm64/include/uapi/asm/fcntl.h.
  * Nothing newer than Linux 2.6.32 is called (the C host tries getrandom, and does without).
  */
-import { ARM64, I386, type SystemCalls, X86_64 } from "./system-calls.ts";
+import {
+  ARM64,
+  ARM64_SOCKETS,
+  I386,
+  I386_SOCKETCALL,
+  I386_SOCKETS,
+  type SocketCalls,
+  type SystemCalls,
+  X86_64,
+  X86_64_SOCKETS,
+} from "./system-calls.ts";
 
 /** Set by the build: the architecture that this binary is for. */
 declare const ARCH: "x86_64" | "i386" | "arm64";
 
 export const NR: SystemCalls = ARCH === "x86_64" ? X86_64 : ARCH === "i386" ? I386 : ARM64;
+
+export const NR_SOCKET: SocketCalls =
+  ARCH === "x86_64" ? X86_64_SOCKETS : ARCH === "i386" ? I386_SOCKETS : ARM64_SOCKETS;
+
+/** The call that has all of {@link NR_SOCKET} in it; undefined where each is one of its own. */
+export const SOCKETCALL = ARCH === "i386" ? I386_SOCKETCALL : undefined;
 
 /** Bytes of a C `long`, of which struct timespec has two. */
 export const LONG = ARCH === "i386" ? 4 : 8;
@@ -35,6 +51,7 @@ export const EPERM = 1;
 export const EINTR = 4;
 export const E2BIG = 7;
 export const EAGAIN = 11;
+export const ENOMEM = 12;
 export const EACCES = 13;
 export const EBUSY = 16;
 export const EEXIST = 17;
@@ -73,3 +90,36 @@ export const WDIOC_GETTIMEOUT = 0x80045707;
 
 export const WNOHANG = 1;
 export const RLIMIT_FSIZE = 1;
+
+export const CLOCK_REALTIME = 0;
+
+export const F_SETFD = 2;
+export const FD_CLOEXEC = 1;
+
+export const MS_RDONLY = 1;
+export const MS_REMOUNT = 32;
+
+export const LINUX_REBOOT_MAGIC1 = 0xfee1dead;
+export const LINUX_REBOOT_MAGIC2 = 672274793;
+export const RB_AUTOBOOT = 0x01234567;
+export const RB_POWER_OFF = 0x4321fedc;
+
+/** The device fired and so caused this boot. */
+export const WDIOF_CARDRESET = 0x20;
+export const WDIOC_GETBOOTSTATUS = 0x80045702;
+export const WDIOC_SETPRETIMEOUT = 0xc0045708;
+
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const SOCK_RAW = 3;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
+export const IPPROTO_ICMP = 1;
+export const IPPROTO_ICMPV6 = 58;
+/** Protocol level of a raw socket's own options (linux/icmp.h, linux/socket.h). */
+export const SOL_RAW = 255;
+export const ICMP_FILTER = 1;
+export const ICMPV6_FILTER = 1;
+
+/** Flag of statfs(2), from Linux 2.6.36. */
+export const ST_RDONLY = 1;

@@ -1,8 +1,10 @@
 /** The real system behind {@link Platform}: one process, one place where it waits. */
 import { encode } from "../bytes.ts";
-import type { Job, Platform, Probe, RunningJob } from "../platform.ts";
+import type { Job, Ping, Platform, Probe, RunningJob } from "../platform.ts";
 import * as abi from "./abi.ts";
 import { type Household, writeOomScore } from "./child.ts";
+import { endGuest } from "./ending.ts";
+import { openPing } from "./ping.ts";
 import { LinuxProbe } from "./probe.ts";
 import { Spawner } from "./spawner.ts";
 import * as system from "./system.ts";
@@ -17,6 +19,8 @@ export interface PlatformOptions {
   readonly channel: string | undefined;
   /** Where last words are kept. */
   readonly stateDirectory: string | undefined;
+  /** A descriptor of the device, open already, that no child may keep. */
+  readonly inherited?: number | undefined;
 }
 
 /** Why a wait ended: its time was up, something calls for an early round, or a signal came. */
@@ -44,6 +48,7 @@ export class LinuxPlatform implements Platform {
 
   constructor(options: PlatformOptions) {
     this.#options = options;
+    this.adopt(options.inherited ?? -1);
     const taken = [abi.SIGINT, abi.SIGTERM, abi.SIGHUP, abi.SIGUSR1];
     // SIGPIPE too: a log reader or a probe that went away is an errno here, not an end.
     system.maskSignals(abi.SIG_BLOCK, [...taken, abi.SIGPIPE]);
@@ -64,6 +69,14 @@ export class LinuxPlatform implements Platform {
     return now();
   }
 
+  wallClock(): number {
+    return system.wallClock();
+  }
+
+  endGuest(end: "reboot" | "poweroff" | "panic", patience: number): void {
+    endGuest(end, patience);
+  }
+
   readFile(path: string): Uint8Array | undefined {
     const bytes = system.readWhole(path);
     return typeof bytes === "number" ? undefined : bytes;
@@ -82,6 +95,10 @@ export class LinuxPlatform implements Platform {
     return system.readChunks(path, take) === 0;
   }
 
+  listFolder(path: string): string[] {
+    return system.listFolder(path);
+  }
+
   readLink(path: string): string | undefined {
     const target = system.readLink(path);
     return typeof target === "number" ? undefined : target;
@@ -95,6 +112,10 @@ export class LinuxPlatform implements Platform {
 
   startJob(job: Job, deadline: number): RunningJob {
     return this.#spawner.start(job, deadline);
+  }
+
+  openPing(address: Uint8Array): Ping | number {
+    return openPing(address, this.#fds);
   }
 
   wakeOnPressure(resource: "memory" | "io" | "cpu", stall: number, window: number): boolean {
@@ -147,34 +168,42 @@ export class LinuxPlatform implements Platform {
     return refused;
   }
 
-  /** Waits until `until` (ms) or until no probe has a question out and no job runs; true when it is time to stop. */
-  settle(until: number): boolean {
+  settle(until: number): void {
     while (now() < until && (this.#spawner.isBusy || this.#probes.some((probe) => probe.askedAt !== undefined))) {
-      if (this.#waitOnce(until) !== "due") return true;
+      this.#poll([], until);
     }
-    return false;
   }
 
-  /** Waits until `until` (ms), taking in answers, or until something calls for a round before that. */
-  wait(until: number): Wakening {
-    let called: Wakening = "due";
-    do called = this.#waitOnce(until);
-    while (called === "due" && now() < until);
-    return called;
+  /** Waits until `until` (ms), taking in answers, or until something calls for a round, though not before `soonest` (ms). */
+  wait(until: number, soonest: number): Wakening {
+    let early = false;
+    for (;;) {
+      const called = this.#waitOnce(early ? Math.min(until, soonest) : until);
+      if (called !== "due" && called !== "early") return called;
+      early ||= called === "early";
+      if (now() >= until) return "due";
+      if (early && now() >= soonest) return "early";
+    }
   }
 
   #waitOnce(until: number): Wakening {
-    const children = [...this.#probes, this.#spawner].filter((child) => child.answers >= 0);
     const watched = [...this.#watched.values()];
-    const fds = [{ fd: this.#signals, events: abi.POLLIN }];
-    for (const child of children) fds.push({ fd: child.answers, events: abi.POLLIN });
+    const ready = this.#poll([{ fd: this.#signals, events: abi.POLLIN }, ...watched], until);
     let called: Wakening = "due";
-    for (const index of system.poll([...fds, ...watched], Math.max(0, until - now()))) {
+    for (const index of ready) {
       if (index === 0) called = this.#takeSignal();
-      else if (index <= children.length) children[index - 1]?.receive();
-      else if (watched[index - 1 - children.length]?.onReady() && called === "due") called = "early";
+      else if (watched[index - 1]?.onReady() && called === "due") called = "early";
     }
     return called;
+  }
+
+  /** Waits for `others`, taking in what children say; which of `others` are ready. */
+  #poll(others: readonly system.Watched[], until: number): number[] {
+    const children = [...this.#probes, this.#spawner].filter((child) => child.answers >= 0);
+    const fds = [...children.map((child) => ({ fd: child.answers, events: abi.POLLIN })), ...others];
+    const ready = system.poll(fds, Math.max(0, until - now()));
+    for (const index of ready) children[index]?.receive();
+    return ready.filter((index) => index >= children.length).map((index) => index - children.length);
   }
 
   #takeSignal(): Wakening {

@@ -41,6 +41,11 @@ export const X86_64 = {
   mount: 165,
   setrlimit: 160,
   lseek: 8,
+  brk: 12,
+  setuid: 105,
+  clockGettime: 228,
+  statfs64: 137,
+  fstatat64: 262,
 };
 
 export type SystemCalls = Readonly<Record<keyof typeof X86_64, number>>;
@@ -82,6 +87,11 @@ export const I386: SystemCalls = {
   mount: 21,
   setrlimit: 75,
   lseek: 19,
+  brk: 45,
+  setuid: 23,
+  clockGettime: 265,
+  statfs64: 268,
+  fstatat64: 300,
 };
 
 export const ARM64: SystemCalls = {
@@ -121,4 +131,32 @@ export const ARM64: SystemCalls = {
   mount: 40,
   setrlimit: 164,
   lseek: 62,
+  brk: 214,
+  setuid: 146,
+  clockGettime: 113,
+  statfs64: 43,
+  fstatat64: 79,
+};
+
+/** Sockets, apart: i386 has one call for all of them until Linux 4.3, so that its numbers are that call's first argument (linux/net.h). */
+export const I386_SOCKETCALL = 102;
+
+export const X86_64_SOCKETS = {
+  socket: 41,
+  connect: 42,
+  setsockopt: 54,
+};
+
+export type SocketCalls = Readonly<Record<keyof typeof X86_64_SOCKETS, number>>;
+
+export const I386_SOCKETS: SocketCalls = {
+  socket: 1,
+  connect: 3,
+  setsockopt: 14,
+};
+
+export const ARM64_SOCKETS: SocketCalls = {
+  socket: 198,
+  connect: 203,
+  setsockopt: 208,
 };

@@ -2,15 +2,26 @@
 import { decode, encode } from "../bytes.ts";
 import {
   AT_FDCWD,
+  CLOCK_REALTIME,
   E2BIG,
   EINTR,
   ENAMETOOLONG,
+  F_SETFD,
+  FD_CLOEXEC,
+  LINUX_REBOOT_MAGIC1,
+  LINUX_REBOOT_MAGIC2,
   LONG,
+  MS_RDONLY,
+  MS_REMOUNT,
   NR,
+  NR_SOCKET,
   O_CLOEXEC,
   O_RDONLY,
   RLIMIT_FSIZE,
   SIGCHLD,
+  SOCK_CLOEXEC,
+  SOCKETCALL,
+  ST_RDONLY,
   WNOHANG,
 } from "./abi.ts";
 
@@ -62,8 +73,21 @@ export function readChunks(path: string, take: (chunk: Uint8Array) => boolean): 
 export function listFolder(path: string): string[] {
   const fd = open(path, O_RDONLY);
   if (fd < 0) return [];
-  const size = sys(NR.getdents64, SECOND, fd, contentAt, CONTENT);
+  const names = nextNames(fd);
   close(fd);
+  return names;
+}
+
+/** Hands over each name in a folder of any size. */
+export function eachName(path: string, take: (name: string) => void): void {
+  const fd = open(path, O_RDONLY);
+  if (fd < 0) return;
+  for (let names = nextNames(fd); names.length > 0; names = nextNames(fd)) names.forEach(take);
+  close(fd);
+}
+
+function nextNames(fd: number): string[] {
+  const size = sys(NR.getdents64, SECOND, fd, contentAt, CONTENT);
   // struct linux_dirent64: u64 inode, s64 offset, u16 length of the record, u8 type, name to a zero byte
   const names: string[] = [];
   for (let at = 0; at < size; at += (arena[at + 16] as number) + 256 * (arena[at + 17] as number)) {
@@ -98,6 +122,54 @@ export function readLink(path: string): string | number {
   return size < 0 ? size : decode(arena.subarray(0, size));
 }
 
+/** What statfs(2) says of a file system. */
+export interface FileSystemStatus {
+  /** Bytes of a block. */
+  readonly blockSize: number;
+  /** All, unused, and unused by others than root. */
+  readonly blocks: number;
+  readonly free: number;
+  readonly available: number;
+  /** 0 where the file system has no fixed number. */
+  readonly inodes: number;
+  readonly freeInodes: number;
+  readonly readOnly: boolean;
+}
+
+/** struct statfs64: two longs, u64 blocks, bfree, bavail, files, ffree, s32 fsid[2], long namelen, frsize, flags. */
+export function fileSystemStatus(path: string): FileSystemStatus | number {
+  // Where longs are short, the call wants the structure's size.
+  const size = LONG === 4 ? [84] : [];
+  const result = sys(NR.statfs64, FIRST | (SECOND << size.length), place(path), ...size, recordAt);
+  if (result < 0) return result;
+  const count = (index: number) => unsigned64(2 * LONG + 8 * index);
+  return {
+    // Kernels before 2.6.36 leave some file systems' frsize 0: bsize is the same.
+    blockSize: record.getUint32(48 + 3 * LONG, true) || record.getUint32(LONG, true),
+    blocks: count(0),
+    free: count(1),
+    available: count(2),
+    inodes: count(3),
+    freeInodes: count(4),
+    readOnly: (record.getUint32(48 + 4 * LONG, true) & ST_RDONLY) !== 0,
+  };
+}
+
+function unsigned64(at: number): number {
+  return record.getUint32(at, true) + record.getUint32(at + 4, true) * 2 ** 32;
+}
+
+/** Where struct stat64 has the time of the last change: long seconds, long nanoseconds. */
+const MTIME = LONG === 4 ? 72 : 88;
+
+/** When a file's content last changed, as text, `SECONDS.NANOSECONDS` since 1970, or a negative errno; follows links. */
+export function modificationTime(path: string): string | number {
+  const result = sys(NR.fstatat64, SECOND | THIRD, AT_FDCWD, place(path), recordAt, 0);
+  if (result < 0) return result;
+  const seconds = LONG === 4 ? record.getInt32(MTIME, true) : unsigned64(MTIME);
+  return `${seconds}.${String(record.getUint32(MTIME + LONG, true)).padStart(9, "0")}`;
+}
+
 export function fsync(fd: number): number {
   return sys(NR.fsync, 0, fd);
 }
@@ -117,6 +189,11 @@ export function readFrom(fd: number, size: number): Uint8Array | number {
   do result = sys(NR.read, SECOND, fd, contentAt, size);
   while (result === -EINTR);
   return result < 0 ? result : arena.subarray(0, result);
+}
+
+/** As {@link readFrom}, but to memory outside the arena: where {@link moveBreak} has made room. */
+export function readTo(fd: number, at: number, size: number): number {
+  return sys(NR.read, 0, fd, at, size);
 }
 
 /** An open file from its start, cut at the arena's size, or a negative errno; the bytes are valid until the next call. */
@@ -182,6 +259,25 @@ export function poll(all: readonly Watched[], timeout: number): number[] {
   return fds.flatMap((_, index) => (record.getInt16(index * 8 + 6, true) === 0 ? [] : [index]));
 }
 
+/** A socket call: one of its own, or one of those that socketcall(2) has in it. */
+function socketCall(nr: number, where: number, ...args: number[]): number {
+  return SOCKETCALL === undefined ? sys(nr, where, ...args) : sys(SOCKETCALL, where << 1, nr, ...args);
+}
+
+export function socket(family: number, type: number, protocol: number): number {
+  return socketCall(NR_SOCKET.socket, 0, family, type | SOCK_CLOEXEC, protocol);
+}
+
+export function connect(fd: number, socketAddress: Uint8Array): number {
+  arena.set(socketAddress);
+  return socketCall(NR_SOCKET.connect, SECOND, fd, contentAt, socketAddress.length);
+}
+
+export function setSocketOption(fd: number, level: number, option: number, value: Uint8Array): number {
+  arena.set(value);
+  return socketCall(NR_SOCKET.setsockopt, FOURTH, fd, level, option, contentAt, value.length);
+}
+
 export function fork(): number {
   return sys(NR.clone, 0, SIGCHLD, 0, 0, 0, 0);
 }
@@ -234,7 +330,45 @@ export function limitFileSize(bytes: number): number {
   for (let at = 0; at < 16; at += 4) record.setUint32(at, 0, true);
   record.setUint32(0, bytes, true);
   record.setUint32(size, bytes, true);
-  return sys(NR.setrlimit, SECOND, RLIMIT_FSIZE, recordAt);
+  return sys(
+    NR.setrlimit,
+    SECOND,
+    RLIMIT_FSIZE,
+    CLOCK_REALTIME,
+    LINUX_REBOOT_MAGIC1,
+    LINUX_REBOOT_MAGIC2,
+    MS_REMOUNT,
+    MS_RDONLY,
+    F_SETFD,
+    FD_CLOEXEC,
+    recordAt,
+  );
+}
+
+/** Seconds since 1970. */
+export function wallClock(): number {
+  sys(NR.clockGettime, SECOND, CLOCK_REALTIME, recordAt);
+  return record.getUint32(0, true) + (LONG === 8 ? record.getUint32(4, true) * 2 ** 32 : 0);
+}
+
+/** Ends the kernel's life: RB_AUTOBOOT or RB_POWER_OFF. */
+export function reboot(command: number): number {
+  return sys(NR.reboot, 0, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, command, 0);
+}
+
+export function syncAll(): void {
+  sys(NR.sync, 0);
+}
+
+/** Lets a mounted file system take no more writes. */
+export function remountReadOnly(point: string): number {
+  const at = place(point);
+  return sys(NR.mount, SECOND, 0, at, 0, MS_REMOUNT | MS_RDONLY, 0);
+}
+
+/** Keeps a descriptor open over {@link execute}, or not. */
+export function keepOverExecute(fd: number, keep: boolean): number {
+  return sys(NR.fcntl, 0, fd, F_SETFD, keep ? 0 : FD_CLOEXEC);
 }
 
 export function exit(code: number): never {
@@ -247,6 +381,17 @@ export function ownPid(): number {
 
 export function parentPid(): number {
   return sys(NR.getppid, 0);
+}
+
+/** Moves the end of the process's data, and says where it is now: where it was, if that was refused. */
+export function moveBreak(to: number): number {
+  const end = sys(NR.brk, 0, to);
+  return end < 0 ? end + 2 ** 32 : end; // i386's upper half
+}
+
+/** Gives up being root for good. */
+export function setUser(uid: number): number {
+  return sys(NR.setuid, 0, uid);
 }
 
 export function prctl(option: number, value: number): number {

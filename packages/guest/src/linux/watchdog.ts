@@ -13,12 +13,19 @@ const KEEP_ALIVE = encode("\0");
  * drivers/watchdog/i6300esb.c). Byte 0x68 of its PCI configuration tells.
  */
 const I6300ESB = "i6300ESB timer";
+/** Emulated for this purpose alone, then the ACPI table's, then the chipset's; others come after these. */
+const PREFERRED = [I6300ESB, "IB700 WDT", "diag288 Watchdog", "wdat_wdt", "iTCO_wdt"];
+
+/** A timer of the kernel's own: it fires only as long as that runs. */
+export const SOFTDOG = "Software Watchdog";
+
 const LOCK_REGISTER = 0x68; // RW, 8 bits
 const LOCK_LOCKED = 1;
 const LOCK_ENABLE = 2;
 
 /** An opened device, with the descriptors that probe children must not keep. */
-interface OpenDevice extends Device {
+export interface OpenDevice extends Device {
+  readonly fd: number;
   readonly fds: readonly number[];
 }
 
@@ -26,18 +33,35 @@ interface OpenDevice extends Device {
 export function openWatchdog(path: string): OpenDevice | number {
   const fd = system.open(path, abi.O_WRONLY);
   if (fd < 0) return fd;
-  const identity = readIdentity(fd);
-  if (identity === undefined) {
-    system.close(fd);
-    return -abi.ENOTTY;
-  }
+  const device = takeWatchdog(fd);
+  if (device !== undefined) return device;
+  system.close(fd);
+  return -abi.ENOTTY;
+}
+
+/** A device that is open already, by this program's life before; undefined for a file that is no watchdog device. */
+export function takeWatchdog(fd: number): OpenDevice | undefined {
+  system.keepOverExecute(fd, false);
+  const support = readSupport(fd);
+  if (support === undefined) return undefined;
+  const { identity, options } = support;
   const entry = findEntry(identity);
   const unstoppable = isUnstoppable(entry);
   const lock = identity === I6300ESB ? openConfiguration() : -1;
   const device: OpenDevice = {
+    fd,
     fds: [fd, lock],
     identity,
     unstoppable,
+    firedBefore() {
+      if ((options & abi.WDIOF_CARDRESET) === 0) return undefined;
+      const status = system.ioctl(fd, abi.WDIOC_GETBOOTSTATUS);
+      return status < 0 ? undefined : (system.record.getUint32(0, true) & abi.WDIOF_CARDRESET) !== 0;
+    },
+    setPretimeout(seconds) {
+      system.record.setInt32(0, seconds, true);
+      return system.ioctl(fd, abi.WDIOC_SETPRETIMEOUT);
+    },
     feed() {
       return Math.min(system.write(fd, KEEP_ALIVE), 0);
     },
@@ -83,7 +107,7 @@ function readTimeout(fd: number): number {
   return result < 0 ? result : system.record.getInt32(0, true);
 }
 
-function readIdentity(fd: number): string | undefined {
+function readSupport(fd: number): { readonly identity: string; readonly options: number } | undefined {
   for (let i = 0; i < abi.WATCHDOG_INFO_SIZE; i += 4) system.record.setInt32(i, 0, true);
   if (system.ioctl(fd, abi.WDIOC_GETSUPPORT) < 0) return undefined;
   const bytes: number[] = [];
@@ -92,7 +116,7 @@ function readIdentity(fd: number): string | undefined {
     if (byte === 0) break;
     bytes.push(byte);
   }
-  return decode(new Uint8Array(bytes));
+  return { identity: decode(new Uint8Array(bytes)), options: system.record.getUint32(0, true) };
 }
 
 /** The PCI configuration of the one i6300esb there is, or -1: of several, nothing tells which is ours. */
@@ -103,6 +127,29 @@ function openConfiguration(): number {
   const path = `${driver}/${devices[0]}/config`;
   const fd = system.open(path, abi.O_RDWR);
   return fd < 0 ? system.open(path, abi.O_RDONLY) : fd; // a locked down kernel lets nobody write
+}
+
+/**
+ * The device to feed where the configuration leaves that open, by what the kernel knows of each without opening it: an emulated one
+ * whose only purpose it is before the chipset's; a software one, which no kernel hang survives, only when it is asked for.
+ */
+export function chooseWatchdog(software: boolean): string | undefined {
+  const found = system.listFolder("/sys/class/watchdog").flatMap((name) => {
+    const identity = system.readWhole(`/sys/class/watchdog/${name}/identity`);
+    return typeof identity === "number"
+      ? []
+      : [{ path: `/dev/${name}`, rank: rankOf(decode(identity).trim(), software) }];
+  });
+  const best = found.filter(({ rank }) => rank >= 0).sort((a, b) => a.rank - b.rank)[0];
+  if (best !== undefined) return best.path;
+  // ib700wdt is not in that class: its one node says no more than that it is there.
+  return found.length === 0 && system.readLink("/dev/watchdog") !== -abi.ENOENT ? "/dev/watchdog" : undefined;
+}
+
+function rankOf(identity: string, software: boolean): number {
+  if (identity === SOFTDOG) return software ? PREFERRED.length + 1 : -1;
+  const rank = PREFERRED.indexOf(identity);
+  return rank === -1 ? PREFERRED.length : rank;
 }
 
 /** The device's folder in sysfs, by identity: numbers and names do not tell devices apart. ib700 has none. */

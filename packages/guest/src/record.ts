@@ -1,0 +1,208 @@
+/**
+ * What outlives a reset: which boots ended by our hand, and what would have ended others. One small JSON file in the state
+ * directory, written at start and at rare events by a job, so that a dead disk holds nothing up.
+ *
+ * From it comes the bite budget: after so many ends within a window the daemon feeds on and only shouts, for a guest that
+ * nothing cures must not be reset for ever. The record belongs to one machine (its DMI UUID): a template's clone starts afresh.
+ */
+import type { End } from "./end.ts";
+import type { Platform, RunningJob } from "./platform.ts";
+
+/** An end, or one that was not carried out. */
+export interface Bite {
+  /** Seconds since 1970. */
+  readonly at: number;
+  readonly check: string;
+  readonly reason: string;
+  readonly end: End;
+}
+
+export interface GuestRecord {
+  /** The machine's DMI UUID; empty where it has none. */
+  readonly machine: string;
+  /** Boot id of the boot that wrote this. */
+  readonly boot: string;
+  /** Whether the device was left ticking: then, if nothing else tells how that boot ended, it fired. */
+  readonly armed: boolean;
+  /** When (seconds since 1970) boots ended by a fire or by our own hand, oldest first. */
+  readonly bites: readonly number[];
+  /** How this boot was ended by us, as far as it could be written. */
+  readonly end: Bite | null;
+  /** How the boot before was ended by us. */
+  readonly last: Bite | null;
+  /** Ends that the mode, a mute or a spent budget kept from being carried out, oldest first. */
+  readonly wouldBe: readonly Bite[];
+}
+
+export const RECORD_FILE = "record.json";
+
+/** How the previous boot ended, as far as it concerns us. */
+export type LastEnd = "unknown" | "fired" | "by us";
+
+export interface RecordOptions {
+  /** Undefined: nothing is kept. */
+  readonly directory: string | undefined;
+  readonly machine: string;
+  readonly boot: string;
+  /** Most ends within the window. */
+  readonly limit: number;
+  /** Seconds. */
+  readonly window: number;
+}
+
+/** Milliseconds that a read or a write of the record may take at start and at an end. */
+const PATIENCE = 3000;
+
+const WOULD_BE_KEPT_S = 14 * 86400;
+
+/** Longest text of the record: a job's request is 4 KiB at most. */
+const MOST_TEXT = 3600;
+const MOST_REASON = 160;
+const MOST_BITES = 32;
+
+export class RecordKeeper {
+  readonly #platform: Platform;
+  readonly #options: RecordOptions;
+  #record: GuestRecord;
+  #saving: RunningJob | undefined;
+  #isStale = false;
+  /** Whether the record could be written: without it nothing brakes a loop. */
+  isKept = false;
+
+  constructor(platform: Platform, options: RecordOptions) {
+    this.#platform = platform;
+    this.#options = options;
+    this.#record = fresh(options);
+  }
+
+  get record(): GuestRecord {
+    return this.#record;
+  }
+
+  /**
+   * Takes over what the last boot left, counts its end, and writes the record anew. Waits a few seconds at most.
+   * @param fired whether the device says that it fired; undefined where it cannot say
+   */
+  open(fired: boolean | undefined): LastEnd {
+    const path = this.#path();
+    if (path === undefined) return "unknown";
+    const loading = this.#platform.startJob(["load", path], PATIENCE);
+    this.#platform.settle(this.#platform.now() + PATIENCE);
+    const { machine, boot } = this.#options;
+    const now = this.#platform.wallClock();
+    const before = loading.outcome?.status === 0 ? parseRecord(loading.outcome.output) : undefined;
+    let last: LastEnd = "unknown";
+    if (before?.machine === machine) {
+      const isNewBoot = before.boot !== boot;
+      if (isNewBoot && before.end !== null) last = "by us";
+      else if (isNewBoot && (fired ?? before.armed)) last = "fired";
+      // A clock that was set back leaves ends in the future: they are taken for new ones, or they would count for ever.
+      const bites = before.bites.map((at) => Math.min(at, now)).filter((at) => now - at < this.#options.window);
+      this.#record = {
+        ...before,
+        boot,
+        bites: (last === "unknown" ? bites : [...bites, now]).slice(-MOST_BITES),
+        end: isNewBoot ? null : before.end,
+        last: isNewBoot ? before.end : before.last,
+        wouldBe: before.wouldBe.filter(({ at }) => Math.abs(now - at) < WOULD_BE_KEPT_S),
+      };
+    }
+    this.#save();
+    this.#platform.settle(this.#platform.now() + PATIENCE);
+    this.isKept = this.#saving?.outcome?.status === 0;
+    return last;
+  }
+
+  /** How many ends there may be, in how many seconds. */
+  get budget(): { readonly limit: number; readonly window_s: number } {
+    return { limit: this.#options.limit, window_s: this.#options.window };
+  }
+
+  /** Ends within the window. */
+  used(): number {
+    const now = this.#platform.wallClock();
+    return this.#record.bites.filter((at) => now - at < this.#options.window).length;
+  }
+
+  isSpent(): boolean {
+    return this.used() >= this.#options.limit;
+  }
+
+  noteArmed(armed: boolean): void {
+    if (this.#record.armed !== armed) this.#change({ armed });
+  }
+
+  /** What the next boot is to know of this one's end; on disk, if it can be, when this returns. */
+  noteEnd(bite: Bite): void {
+    this.#change({ end: shorten(bite) });
+    this.#platform.settle(this.#platform.now() + PATIENCE);
+  }
+
+  noteWouldBe(bite: Bite): void {
+    this.#change({ wouldBe: [...this.#record.wouldBe, shorten(bite)] });
+  }
+
+  /** Writes what a write that was out has held up. */
+  tend(): void {
+    if (this.#isStale && this.#saving?.outcome !== undefined) this.#save();
+  }
+
+  #path(): string | undefined {
+    const { directory } = this.#options;
+    return directory === undefined ? undefined : `${directory}/${RECORD_FILE}`;
+  }
+
+  #change(changes: Partial<GuestRecord>): void {
+    this.#record = { ...this.#record, ...changes };
+    this.#save();
+  }
+
+  #save(): void {
+    const path = this.#path();
+    if (path === undefined) return;
+    this.#isStale = this.#saving !== undefined && this.#saving.outcome === undefined;
+    if (this.#isStale) return;
+    this.#saving = this.#platform.startJob(["save", path, this.#text()], PATIENCE);
+  }
+
+  /** The record as text, without the oldest would-be ends where there are too many. */
+  #text(): string {
+    let text = JSON.stringify(this.#record);
+    while (text.length > MOST_TEXT && this.#record.wouldBe.length > 0) {
+      this.#record = { ...this.#record, wouldBe: this.#record.wouldBe.slice(1) };
+      text = JSON.stringify(this.#record);
+    }
+    return `${text}\n`;
+  }
+}
+
+function fresh({ machine, boot }: RecordOptions): GuestRecord {
+  return { machine, boot, armed: false, bites: [], end: null, last: null, wouldBe: [] };
+}
+
+function shorten(bite: Bite): Bite {
+  return { ...bite, check: bite.check.slice(0, MOST_REASON), reason: bite.reason.slice(0, MOST_REASON) };
+}
+
+/** What a file says; undefined where it is no record of ours, which a crash or a person's hand may leave. */
+export function parseRecord(text: string): GuestRecord | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  const { machine, boot, armed, bites, end, last, wouldBe } = value as Record<string, unknown>;
+  if (typeof machine !== "string" || typeof boot !== "string") return undefined;
+  const numbers = Array.isArray(bites) ? bites.filter((at) => typeof at === "number") : [];
+  const list = Array.isArray(wouldBe) ? wouldBe.filter(isBite) : [];
+  const one = (bite: unknown) => (isBite(bite) ? bite : null);
+  return { machine, boot, armed: armed === true, bites: numbers, end: one(end), last: one(last), wouldBe: list };
+}
+
+function isBite(value: unknown): value is Bite {
+  if (typeof value !== "object" || value === null) return false;
+  const { at, check, reason, end } = value as Record<string, unknown>;
+  return typeof at === "number" && [check, reason, end].every((text) => typeof text === "string");
+}
