@@ -9,6 +9,9 @@ import type { Platform, RunningJob } from "./platform.ts";
 /** Milliseconds that the question may take. */
 const PATIENCE = 30_000;
 
+/** What each complaint of ours begins with. */
+const PREFIX = "bernard-guest: ";
+
 export interface ReloadOptions {
   /** The program as it is on disk now. */
   readonly program: string;
@@ -60,7 +63,7 @@ export class Reload {
   /** The first line that the program said. */
   #complaint(status: number): string {
     const said = this.#platform.readFile(`${this.#options.log}.stderr`);
-    const line = said === undefined ? "" : (decode(said.subarray(0, 512)).split("\n")[0] as string);
+    const line = said === undefined ? "" : (decode(said.subarray(0, 512)).split("\n")[0] as string).replace(PREFIX, "");
     return line === "" ? `${this.#options.program} --check ends with ${status}` : line;
   }
 }

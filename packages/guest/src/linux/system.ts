@@ -330,19 +330,7 @@ export function limitFileSize(bytes: number): number {
   for (let at = 0; at < 16; at += 4) record.setUint32(at, 0, true);
   record.setUint32(0, bytes, true);
   record.setUint32(size, bytes, true);
-  return sys(
-    NR.setrlimit,
-    SECOND,
-    RLIMIT_FSIZE,
-    CLOCK_REALTIME,
-    LINUX_REBOOT_MAGIC1,
-    LINUX_REBOOT_MAGIC2,
-    MS_REMOUNT,
-    MS_RDONLY,
-    F_SETFD,
-    FD_CLOEXEC,
-    recordAt,
-  );
+  return sys(NR.setrlimit, SECOND, RLIMIT_FSIZE, recordAt);
 }
 
 /** Seconds since 1970. */
