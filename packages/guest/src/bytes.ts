@@ -61,7 +61,20 @@ export function numberBehind(bytes: Uint8Array, key: Uint8Array): number {
   return at === -1 ? Number.NaN : numberAt(bytes, at);
 }
 
+const TAB = 9;
 const SPACE = 32;
+
+/** Offset of the field that `index` others stand before, with blanks between them; the end where there are fewer. */
+export function fieldAt(bytes: Uint8Array, index: number): number {
+  const isBlank = (at: number) => bytes[at] === SPACE || bytes[at] === TAB;
+  let at = 0;
+  for (let before = 0; before < index; before++) {
+    while (at < bytes.length && !isBlank(at)) at++;
+    while (isBlank(at)) at++;
+  }
+  return at;
+}
+
 const DOT = 46;
 const ZERO = 48;
 
