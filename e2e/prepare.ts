@@ -1,7 +1,7 @@
 /** Builds all that the tests run, telling on standard error, and prints the accelerator that guests get (`kvm` or `tcg`). */
 import { ARCHES, buildGuest, EMULATORS, packagesFor } from "@bernard/guest/build";
 import { pickAccelerator } from "@bernard/hypervisor/qemu";
-import { buildImage, buildSystemdImage, hostPackages } from "@bernard/testbed";
+import { buildImage, buildSystemdImage, hostPackages, KERNELS } from "@bernard/testbed";
 import { ensureInstalled, errorLine, type Say } from "@bernard/tools";
 
 const say: Say = (line) => console.error(`- ${line}`);
@@ -10,7 +10,7 @@ try {
   const emulators = Object.values(EMULATORS).map((emulator) => emulator.package);
   await ensureInstalled([...new Set([...hostPackages, ...ARCHES.flatMap(packagesFor), ...emulators])], say);
   for (const arch of ARCHES) await buildGuest(arch, say);
-  await buildImage(say);
+  for (const kernel of KERNELS) await buildImage(say, kernel);
   await buildSystemdImage(say);
   console.log(await pickAccelerator());
 } catch (error) {

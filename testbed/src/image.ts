@@ -1,13 +1,13 @@
 /** Builds the test guest: kernel, initramfs and data disk, each kept until something that it is made of changes. */
 import { readdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { buildGuest } from "@bernard/guest/build";
+import { buildGuest, packagesFor } from "@bernard/guest/build";
 import { cached, ensureInstalled, run, type Say } from "@bernard/tools";
 import { buildInitrd } from "./initrd.ts";
-import { buildKernel } from "./kernel.ts";
+import { buildKernel, type Kernel } from "./kernel.ts";
 import { hostPackages } from "./packages.ts";
 import { buildPrograms, PROGRAMS } from "./programs.ts";
-import { userSpace } from "./user-space.ts";
+import { type Processor, userSpace } from "./user-space.ts";
 
 export interface Image {
   /** An uncompressed kernel with a PVH entry point, for QEMU's `-kernel`. */
@@ -29,31 +29,32 @@ const DATA_MIB = 128;
 const MEMORY_MIB = 192;
 
 /** Installs, downloads and builds what is missing. */
-export async function buildImage(say: Say): Promise<Image> {
-  await ensureInstalled(hostPackages, say);
-  const kernel = await buildKernel(say);
+export async function buildImage(say: Say, kernel: Kernel = "6.1"): Promise<Image> {
+  const processor: Processor = kernel === "i386" ? "i386" : "x86_64";
+  await ensureInstalled([...hostPackages, ...packagesFor(processor)], say);
+  const built = await buildKernel(kernel, say);
   return {
-    kernel: join(kernel, "vmlinux"),
-    initrd: await buildRootInitrd(kernel, say),
+    kernel: join(built, "vmlinux"),
+    initrd: await buildRootInitrd(`testbed-initrd-${kernel}`, processor, built, say),
     dataDisk: await buildDataDisk(say),
     memoryMib: MEMORY_MIB,
   };
 }
 
 /** The whole user space is in it. */
-async function buildRootInitrd(kernel: string, say: Say): Promise<string> {
-  const { daemon } = await buildGuest("x86_64", say);
-  const programs = await buildPrograms(say);
+async function buildRootInitrd(name: string, processor: Processor, kernel: string, say: Say): Promise<string> {
+  const { daemon } = await buildGuest(processor, say);
+  const programs = await buildPrograms(processor, say);
   const modules = join(kernel, "modules");
 
-  const files = await userSpace(say);
+  const files = await userSpace(processor, say);
   const add = (to: string, from: string, executable = true) => files.set(to, { from, executable });
   add("init", join(here, "init"));
   add("lib/testbed/load", join(here, "load"));
   add("sbin/bernard-guest", daemon);
   for (const name of PROGRAMS) add(`lib/testbed/${name}`, join(programs, name));
   for (const name of await readdir(modules)) add(`lib/modules/${name}`, join(modules, name), false);
-  return buildInitrd("testbed-initrd", files, say);
+  return buildInitrd(name, files, say);
 }
 
 /** The disk of /data. */

@@ -3,6 +3,7 @@
 export type { Result } from "./control-port.ts";
 export { exhaustMemory, failDisk, failQuietDisk, freeze, hang, load } from "./faults.ts";
 export { buildImage, type Image } from "./image.ts";
+export { KERNELS, type Kernel } from "./kernel.ts";
 export { untilDiskWritable, untilFed } from "./milestones.ts";
 export { hostPackages } from "./packages.ts";
 export { QUICK_HOLD_S, QUICK_PRESSURE, quickConf } from "./quick-conf.ts";

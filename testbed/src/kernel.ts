@@ -1,8 +1,20 @@
-/** Debian's kernel, made to boot fast under emulation: decompressed here and not in the guest, its modules stripped. */
-import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+/** Debian's kernels, made to boot fast under emulation: decompressed here and not in the guest, the modules stripped. */
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cached, kernelPackage, run, type Say, UserError, unpack } from "@bernard/tools";
 import { dependenciesOf, loadOrder, moduleName } from "./modules.ts";
+
+/** The meta packages of the kernels that a guest can have: Debian 12's own, the one of Debian 13, and its own for i386. */
+const META = {
+  "6.1": "linux-image-amd64",
+  "6.12": "linux-image-amd64/bookworm-backports",
+  i386: "linux-image-686-pae:i386",
+} as const;
+
+export type Kernel = keyof typeof META;
+
+export const KERNELS = Object.keys(META) as readonly Kernel[];
 
 /** Modules loaded together, by the name under which `testbed/guest/init` and the faults ask for them. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
@@ -14,11 +26,11 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Decompresses and strips on the first use; returns the folder: `vmlinux`, `release`, `modules/NAME.ko`, `modules/GROUP.list`. */
-export async function buildKernel(say: Say): Promise<string> {
-  const unpacked = await unpack("debian-kernel-amd64", async () => [await kernelPackage("amd64")], say);
+export async function buildKernel(kernel: Kernel, say: Say): Promise<string> {
+  const unpacked = await unpack(`debian-kernel-${kernel}`, async () => [await kernelPackage(META[kernel])], say);
   return cached(
     {
-      name: "testbed-kernel",
+      name: `testbed-kernel-${kernel}`,
       inputs: [unpacked],
       files: [import.meta.filename, join(import.meta.dirname, "modules.ts")],
       build: async (dir) => {
@@ -48,30 +60,43 @@ async function releaseOf(unpacked: string): Promise<string> {
 async function decompressed(image: Buffer): Promise<Buffer> {
   const protectedMode = (image.readUInt8(0x1f1) + 1) * 512;
   const start = protectedMode + image.readUInt32LE(0x248);
-  const payload = image.subarray(start, start + image.readUInt32LE(0x24c));
-  // The payload ends with its decompressed size, which is none of xz's business.
-  return run("xz", ["--decompress", "--stdout", "--single-stream"], { input: payload });
+  // The payload ends with its decompressed size, 4 bytes, which is none of the decompressor's business.
+  const payload = image.subarray(start, start + image.readUInt32LE(0x24c) - 4);
+  const command = payload.readUInt32LE(0) === ZSTD_MAGIC ? "zstd" : "xz";
+  return run(command, ["--decompress", "--stdout"], { input: payload });
 }
+
+/** RFC 8878, 3.1.1 */
+const ZSTD_MAGIC = 0xfd2fb528;
 
 async function collectModules(from: string, to: string): Promise<void> {
   await mkdir(to);
-  // modules.order: `kernel/drivers/block/virtio_blk.ko` a line
-  const listed = (await readFile(join(from, "modules.order"), "utf8")).trim().split("\n");
-  const files = new Map(listed.map((file) => [moduleName(file), join(from, file)]));
+  // `kernel/drivers/block/virtio_blk.ko` a line
+  const lines = async (name: string) => (await readFile(join(from, name), "utf8")).trim().split("\n");
+  const files = new Map((await lines("modules.order")).map((file) => [moduleName(file), join(from, file)]));
+  const builtIn = new Set((await lines("modules.builtin")).map(moduleName));
   const dependencies = new Map<string, readonly string[]>();
   const collect = async (name: string): Promise<void> => {
     if (dependencies.has(name)) return;
     const file = files.get(name);
     if (file === undefined)
       throw new UserError(`Debian's kernel has no module ${name}`, "run make clean and try again");
-    dependencies.set(name, dependenciesOf(await readFile(file)));
-    await copyFile(file, join(to, `${name}.ko`));
+    const module = await contentOf(file);
+    dependencies.set(name, dependenciesOf(module));
+    await writeFile(join(to, `${name}.ko`), module);
     await run("strip", ["--strip-unneeded", "--remove-section=.BTF", join(to, `${name}.ko`)]);
     for (const needed of dependencies.get(name)!) await collect(needed);
   };
-  for (const [group, wanted] of Object.entries(GROUPS)) {
-    for (const name of wanted) await collect(moduleName(name));
+  for (const [group, all] of Object.entries(GROUPS)) {
+    const wanted = all.map(moduleName).filter((name) => !builtIn.has(name));
+    for (const name of wanted) await collect(name);
     const order = loadOrder(wanted, (name) => dependencies.get(name)!);
     await writeFile(join(to, `${group}.list`), `${order.join("\n")}\n`);
   }
+}
+
+/** A module as the kernel takes it; 6.12's are compressed in the package. */
+async function contentOf(file: string): Promise<Buffer> {
+  if (existsSync(file)) return readFile(file);
+  return run("xz", ["--decompress", "--stdout", `${file}.xz`]);
 }

@@ -7,6 +7,7 @@ export const hostPackages: readonly string[] = [
   "e2fsprogs", // mkfs.ext4: the data disk and the systemd guest's root
   "debootstrap", // the systemd guest's root
   "xz-utils", // decompresses the kernel here, once, and not in every emulated boot
+  "zstd", // and 6.12, which Debian compresses so
   "binutils", // strip, for the kernel's modules
   ...packagesFor("x86_64"), // bernard-guest itself; the test programs are built with the same compiler
 ];

@@ -1,5 +1,6 @@
 /** Builds the test programs of the guests (guest/*.c): static, for they run in any of them. */
 import { basename, join } from "node:path";
+import { type Arch, compilerFor } from "@bernard/guest/build";
 import { cached, run, type Say } from "@bernard/tools";
 
 const here = join(import.meta.dirname, "../guest");
@@ -7,10 +8,12 @@ const here = join(import.meta.dirname, "../guest");
 export const PROGRAMS: readonly string[] = ["control", "hog"];
 
 /** The folder of the built programs. */
-export function buildPrograms(say: Say): Promise<string> {
+export async function buildPrograms(arch: Arch, say: Say): Promise<string> {
+  const [command, ...first] = (await compilerFor(arch, say)) as [string, ...string[]];
   const sources = PROGRAMS.map((name) => join(here, `${name}.c`));
-  // musl-gcc hides the kernel's headers with glibc's; -idirafter brings them back behind musl's own.
+  // musl hides the kernel's headers with glibc's; -idirafter brings them back behind musl's own.
   const options = [
+    ...first,
     "-static",
     "-Os",
     "-s",
@@ -25,12 +28,11 @@ export function buildPrograms(say: Say): Promise<string> {
   ];
   return cached(
     {
-      name: "testbed-programs",
-      inputs: options,
+      name: `testbed-programs-${arch}`,
+      inputs: [command, ...options],
       files: sources,
       build: async (dir) => {
-        for (const source of sources)
-          await run("musl-gcc", [...options, "-o", join(dir, basename(source, ".c")), source]);
+        for (const source of sources) await run(command, [...options, "-o", join(dir, basename(source, ".c")), source]);
       },
     },
     say,

@@ -58,7 +58,7 @@ mke2fs -q -t ext4 -L root -E lazy_itable_init=0,lazy_journal_init=0 -d "$1" "$5"
 /** Installs, downloads and builds what is missing. */
 export async function buildSystemdImage(say: Say): Promise<Image> {
   await ensureInstalled(hostPackages, say);
-  const kernel = await buildKernel(say);
+  const kernel = await buildKernel("6.1", say);
   return {
     kernel: join(kernel, "vmlinux"),
     initrd: await buildBootInitrd(kernel, say),
@@ -70,7 +70,7 @@ export async function buildSystemdImage(say: Say): Promise<Image> {
 
 /** Brings the root file system up, no more. */
 async function buildBootInitrd(kernel: string, say: Say): Promise<string> {
-  const files = await userSpace(say);
+  const files = await userSpace("x86_64", say);
   files.set("init", { from: join(here, "init"), executable: true });
   files.set("lib/testbed/load", { from: join(here, "../load"), executable: true });
   const list = await readFile(join(kernel, "modules/boot.list"), "utf8");
@@ -88,7 +88,7 @@ async function buildBootInitrd(kernel: string, say: Say): Promise<string> {
 
 async function buildRootDisk(kernel: string, say: Say): Promise<string> {
   const root = await debootstrap("bookworm", PACKAGES, say);
-  const programs = await buildPrograms(say);
+  const programs = await buildPrograms("x86_64", say);
   const release = await readFile(join(kernel, "release"), "utf8");
   const dir = await cached(
     {

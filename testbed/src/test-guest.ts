@@ -248,6 +248,11 @@ export class TestGuest {
     await this.#qemu.qmp.execute("cont");
   }
 
+  /** What QEMU does from now on when the watchdog fires. */
+  async setAction(action: NonNullable<TestGuestOptions["action"]>): Promise<void> {
+    await this.#qemu.qmp.execute("watchdog-set-action", { action });
+  }
+
   /** The last lines of the guest's console: untrusted text. */
   consoleTail(lines = 15): Promise<string[]> {
     return this.#qemu.consoleTail(lines);

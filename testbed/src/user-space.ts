@@ -1,9 +1,9 @@
 /** What the initramfs of each guest runs: busybox, dmsetup, and Debian's watchdog daemon, with their libraries. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type Say, unpack } from "@bernard/tools";
 import type { GuestFile } from "./initrd.ts";
 
-/** Of these only {@link FILES} are taken. */
+/** Of these only {@link filesFor} are taken. */
 const PACKAGES = [
   "busybox-static",
   "dmsetup",
@@ -15,22 +15,37 @@ const PACKAGES = [
   "libpcre2-8-0",
 ];
 
+/** How Debian names a processor, its paths, and where programs look for their loader. */
+const DEBIAN = {
+  x86_64: { arch: "amd64", triplet: "x86_64-linux-gnu", loader: "lib64/ld-linux-x86-64.so.2" },
+  i386: { arch: "i386", triplet: "i386-linux-gnu", loader: "lib/ld-linux.so.2" },
+} as const;
+
+export type Processor = keyof typeof DEBIAN;
+
 /** Path in the guest -> path in the unpacked packages. */
-const FILES: Readonly<Record<string, string>> = {
-  "bin/busybox": "bin/busybox",
-  "sbin/dmsetup": "sbin/dmsetup",
-  "usr/sbin/watchdog": "usr/sbin/watchdog",
-  "lib64/ld-linux-x86-64.so.2": "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
-  "lib/libc.so.6": "lib/x86_64-linux-gnu/libc.so.6",
-  "lib/libm.so.6": "lib/x86_64-linux-gnu/libm.so.6",
-  "lib/libdevmapper.so.1.02.1": "lib/x86_64-linux-gnu/libdevmapper.so.1.02.1",
-  "lib/libselinux.so.1": "lib/x86_64-linux-gnu/libselinux.so.1",
-  "lib/libudev.so.1": "usr/lib/x86_64-linux-gnu/libudev.so.1",
-  "lib/libpcre2-8.so.0": "usr/lib/x86_64-linux-gnu/libpcre2-8.so.0",
-};
+function filesFor(processor: Processor): Readonly<Record<string, string>> {
+  const { triplet, loader } = DEBIAN[processor];
+  return {
+    "bin/busybox": "bin/busybox",
+    "sbin/dmsetup": "sbin/dmsetup",
+    "usr/sbin/watchdog": "usr/sbin/watchdog",
+    [loader]: `lib/${triplet}/${basename(loader)}`,
+    "lib/libc.so.6": `lib/${triplet}/libc.so.6`,
+    "lib/libm.so.6": `lib/${triplet}/libm.so.6`,
+    "lib/libdevmapper.so.1.02.1": `lib/${triplet}/libdevmapper.so.1.02.1`,
+    "lib/libselinux.so.1": `lib/${triplet}/libselinux.so.1`,
+    "lib/libudev.so.1": `usr/lib/${triplet}/libudev.so.1`,
+    "lib/libpcre2-8.so.0": `usr/lib/${triplet}/libpcre2-8.so.0`,
+  };
+}
 
 /** The files by their path in the guest, for the caller to add to. */
-export async function userSpace(say: Say): Promise<Map<string, GuestFile>> {
-  const debian = await unpack("debian-testbed", PACKAGES, say);
-  return new Map(Object.entries(FILES).map(([to, from]) => [to, { from: join(debian, from), executable: true }]));
+export async function userSpace(processor: Processor, say: Say): Promise<Map<string, GuestFile>> {
+  const { arch } = DEBIAN[processor];
+  const packages = PACKAGES.map((name) => `${name}:${arch}`);
+  const debian = await unpack(`debian-testbed-${arch}`, packages, say);
+  return new Map(
+    Object.entries(filesFor(processor)).map(([to, from]) => [to, { from: join(debian, from), executable: true }]),
+  );
 }

@@ -1,6 +1,7 @@
 /** Debian packages: installed where the machine must have them, unpacked into a folder where a file of theirs is all we need. */
 import { execFileSync } from "node:child_process";
-import { mkdir, readdir } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AptProgress, STATUS_OPTIONS } from "./apt-progress.ts";
 import { cached, type Say } from "./cached.ts";
@@ -63,6 +64,35 @@ function isInstalled(name: string): boolean {
   }
 }
 
+/** The release that this project runs on, and its suite of packages from the next one. */
+const RELEASE = "bookworm";
+const BACKPORTS = `${RELEASE}-backports`;
+
+/** The URL from which this machine's apt gets one of Debian's suites. */
+async function siteOf(suite: string): Promise<string | undefined> {
+  const format = ["--format", "$(ORIGIN)|$(RELEASE)|$(CODENAME)|$(SITE)", "Created-By: Packages", "Component: main"];
+  const targets = (await run("apt-get", ["indextargets", ...format])).toString().trim().split("\n");
+  return (
+    targets
+      .map((target) => target.split("|"))
+      // Others call their suites so too; before the first update of the lists no origin is known.
+      .find(([origin, ...names]) => (origin === "Debian" || origin === "") && names.includes(suite))?.[3]
+  );
+}
+
+/** The URL from which this machine's apt gets Debian's `release`. */
+export async function mirror(release: string): Promise<string> {
+  const site = await siteOf(release);
+  if (site !== undefined) return site;
+  throw new UserError(`apt knows no source of Debian ${release}`, "add one to /etc/apt/sources.list.d and try again");
+}
+
+/** A line for apt's sources that adds the backports, from the mirror in use; empty where they are there or no mirror is known. */
+async function backportsLine(): Promise<string> {
+  const site = await siteOf(RELEASE);
+  return site === undefined || (await siteOf(BACKPORTS)) !== undefined ? "" : `deb ${site} ${BACKPORTS} main\n`;
+}
+
 /** apt with its own lists, so that a foreign architecture or a stale list never touches the machine's own. */
 class PrivateApt {
   readonly #state: string;
@@ -77,6 +107,7 @@ class PrivateApt {
       "APT::Architectures::=arm64",
       `Dir::State::Lists=${state}/lists`,
       `Dir::Cache=${state}/cache`,
+      `Dir::Etc::SourceList=${state}/sources.list`, // besides /etc/apt/sources.list.d
       "APT::Sandbox::User=root",
     ].flatMap((option) => ["-o", option]);
   }
@@ -88,21 +119,10 @@ class PrivateApt {
     return (await run("apt-cache", [verb, ...this.#options, ...rest], options)).toString();
   }
 
-  async download(name: string, dir: string, say: Say): Promise<void> {
+  async download(names: readonly string[], dir: string, say: Say): Promise<void> {
     await this.#lists();
     const options = { cwd: dir, hint: await this.#hint(), lock: this.#lock({ shared: true }), onLine: progress(say) };
-    await run("apt-get", ["download", ...this.#options, "-q", ...STATUS_OPTIONS, name], options);
-  }
-
-  /** Where this machine gets Debian's `release` itself, apart from its updates. */
-  async mirror(release: string): Promise<string> {
-    await this.#lists();
-    const which = ["Created-By: Packages", "Label: Debian", `Codename: ${release}`, "Component: main"];
-    const args = ["indextargets", ...this.#options, "--format", "$(SITE)", ...which];
-    const sites = (await run("apt-get", args, { lock: this.#lock({ shared: true }) })).toString();
-    const [site] = sites.split("\n");
-    if (site) return site;
-    throw new UserError(`apt knows no source of Debian ${release}`, "add one to /etc/apt/sources.list.d and try again");
+    await run("apt-get", ["download", ...this.#options, "-q", ...STATUS_OPTIONS, ...names], options);
   }
 
   /** While one process fetches the lists, others must neither fetch nor read them: apt itself refuses instead of waiting. */
@@ -115,11 +135,20 @@ class PrivateApt {
     return `check the network and /etc/apt${complaint === undefined ? "" : ` (apt-get update had said: ${complaint})`}`;
   }
 
+  async #writeSources(): Promise<void> {
+    const file = join(this.#state, "sources.list");
+    const ofTheMachine = await readFile("/etc/apt/sources.list", "utf8").catch(() => "");
+    const whole = `${file}.${randomUUID()}.tmp`;
+    await writeFile(whole, `${ofTheMachine}\n${await backportsLine()}`);
+    await rename(whole, file);
+  }
+
   /** Fetches the package lists once a process; what apt complained of matters only if a download fails too. */
   #lists(): Promise<string | undefined> {
     this.#updated ??= (async () => {
       await mkdir(join(this.#state, "lists/partial"), { recursive: true });
       await mkdir(join(this.#state, "cache/archives/partial"), { recursive: true });
+      await this.#writeSources();
       return run("apt-get", ["update", ...this.#options, "-q"], { lock: this.#lock({ shared: false }) }).then(
         () => undefined,
         (error: Error) => error.message,
@@ -147,7 +176,7 @@ export function unpack(label: string, names: readonly string[] | (() => Promise<
         say(`downloading Debian packages (unpacked, not installed): ${wanted.join(" ")}`);
         const debs = join(dir, ".debs");
         await mkdir(debs);
-        for (const name of wanted) await apt.download(name, debs, say);
+        await apt.download(wanted, debs, say);
         for (const deb of await readdir(debs)) await run("dpkg-deb", ["-x", join(debs, deb), dir]);
         await run("rm", ["-r", debs]);
       },
@@ -156,14 +185,8 @@ export function unpack(label: string, names: readonly string[] | (() => Promise<
   );
 }
 
-/** The URL from which this machine's apt gets Debian's `release`. */
-export function mirror(release: string): Promise<string> {
-  return apt.mirror(release);
-}
-
-/** The concrete package behind Debian's kernel meta package of `arch`, such as `linux-image-6.1.0-50-amd64`. */
-export async function kernelPackage(arch: "amd64" | "i386"): Promise<string> {
-  const meta = arch === "amd64" ? "linux-image-amd64" : "linux-image-686-pae:i386";
+/** The concrete package behind one of Debian's kernel meta packages, such as `linux-image-6.1.0-50-amd64`. */
+export async function kernelPackage(meta: string): Promise<string> {
   const depends = await apt.query(["depends", "--important", meta]);
   const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
   if (name === undefined) throw new UserError(`${meta} names no kernel package`, "run apt-get update and try again");

@@ -98,7 +98,8 @@ async function publish(from: string, arch: Arch, name: string): Promise<string> 
 /** The one file of another package that ends up in the binary. */
 const messagesFile = createRequire(import.meta.url).resolve("@bernard/protocol/messages");
 
-async function compilerFor(arch: Arch, say: Say): Promise<string[]> {
+/** The command that compiles C for `arch` with musl, and its first arguments. */
+export async function compilerFor(arch: Arch, say: Say): Promise<string[]> {
   if (arch === "x86_64") return ["musl-gcc"];
   const cross = CROSS[arch];
   const musl = await unpack(`musl-${arch}`, [`musl-dev:${arch}`], say);
