@@ -41,3 +41,13 @@ export function fires(guest: TestGuest): number {
 
 /** In the guest's shell: the process id of the daemon, whose children have the same program but higher ids. */
 export const DAEMON = "$(pidof bernard-guest | tr ' ' '\\n' | sort -n | head -n 1)";
+
+/** Byte 0x68 of the device's PCI configuration; bit 1: it ticks. QEMU answers for the device only to a read of this one byte. */
+const LOCK_BYTE =
+  "cd '/sys/bus/pci/drivers/i6300ESB timer' && dd if=$(echo *:*)/config bs=1 skip=104 count=1 2> /dev/null | xxd -p";
+
+export async function lockByte(guest: TestGuest): Promise<number> {
+  const { code, output } = await guest.run(LOCK_BYTE);
+  assert.equal(code, 0, output);
+  return Number.parseInt(output, 16);
+}

@@ -1,18 +1,7 @@
 /** The device fires and the guest lives on: the device is dead then, and the daemon must notice and arm it anew. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import type { TestGuest } from "@bernard/testbed";
-import { bootFedGuest, DAEMON, DEADLINES, fires } from "./stage.ts";
-
-/** Byte 0x68 of the device's PCI configuration; bit 1: it ticks. QEMU answers for the device only to a read of this one byte. */
-const LOCK_BYTE =
-  "cd '/sys/bus/pci/drivers/i6300ESB timer' && dd if=$(echo *:*)/config bs=1 skip=104 count=1 2> /dev/null | xxd -p";
-
-async function lockByte(guest: TestGuest): Promise<number> {
-  const { code, output } = await guest.run(LOCK_BYTE);
-  assert.equal(code, 0, output);
-  return Number.parseInt(output, 16);
-}
+import { bootFedGuest, DAEMON, DEADLINES, fires, lockByte } from "./stage.ts";
 
 suite("a guest that survived a fire is protected again after action", { concurrency: 2 }, () => {
   for (const [name, action, meanwhile] of [

@@ -1,0 +1,59 @@
+/** What all other stories show on Debian's 6.1 holds on 6.12 too, where a file system in its error state lets nobody read, and on i386. */
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { buildImage, failDisk, freeze, type Kernel, QUICK_HOLD_S, type TestGuest, watchRescue } from "@bernard/testbed";
+import { bootFedGuest, DAEMON, DEADLINES, fires, lockByte } from "./stage.ts";
+
+const kernels: readonly { readonly kernel: Kernel; readonly uname: RegExp; readonly cause: RegExp }[] = [
+  {
+    kernel: "6.12",
+    uname: /^6\.12\.\S+ x86_64$/,
+    cause: /^disk:\/data: \/data refuses writes: EIO at create, errors_count /,
+  },
+  {
+    kernel: "i386",
+    uname: /^6\.1\.\S+ i686$/,
+    cause: /^disk:\/data: \/data refuses writes: EROFS at create, errors_count /,
+  },
+];
+
+suite("on another kernel:", { concurrency: 2 }, () => {
+  for (const { kernel, uname, cause } of kernels) {
+    test(kernel, async (t) => {
+      const image = await buildImage((line) => t.diagnostic(line), kernel);
+      const guest = await bootFedGuest(t, { image, action: "none" });
+      assert.match((await guest.run("uname -rm")).output.trim(), uname);
+      await t.test("a freeze is known as one, and left alone", () => freezes(guest));
+      await t.test("a fire that the guest survived is noticed, and the device armed anew", () => survivesFire(guest));
+      await t.test("a disk that stops writing ends in a reset with its cause told", async (t) => {
+        await guest.setAction("reset");
+        const faultAt = performance.now();
+        await failDisk(guest);
+        const rescue = await watchRescue(guest, faultAt, DEADLINES);
+        t.diagnostic(JSON.stringify(rescue));
+        assert.match(rescue.cause ?? "silence", cause);
+        const { code, output } = await guest.run("touch /data/after && sync");
+        assert.equal(code, 0, `a reset brings the disk back: ${output}`);
+      });
+    });
+  }
+});
+
+/** Longer than a probe's interval, the hold time of a hang and a round together. */
+const FREEZE_S = QUICK_HOLD_S + 8;
+
+async function freezes(guest: TestGuest): Promise<void> {
+  await freeze(guest, FREEZE_S);
+  const { code, output } = await guest.run("touch /data/thawed && ! dmesg | grep disk:/data:", { deadlineMs: 60_000 });
+  assert.equal(code, 0, `the daemon has complained of a freeze: ${output}`);
+  assert.equal(fires(guest), 0);
+}
+
+async function survivesFire(guest: TestGuest): Promise<void> {
+  const stopped = performance.now();
+  await guest.run(`kill -STOP ${DAEMON}`);
+  await guest.nextEvent("WATCHDOG", { deadlineMs: DEADLINES.fireMs, sinceMs: stopped });
+  assert.equal((await lockByte(guest)) & 2, 0, "the device has switched itself off");
+  await guest.run(`kill -CONT ${DAEMON}; until dmesg | grep "armed anew"; do usleep 100000; done`);
+  assert.equal((await lockByte(guest)) & 2, 2, "it ticks again");
+}
