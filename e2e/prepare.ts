@@ -1,5 +1,6 @@
 /** Builds all that the tests run, telling on standard error, and prints the accelerator that guests get (`kvm` or `tcg`). */
 import { ARCHES, buildGuest, EMULATORS, packagesFor } from "@bernard/guest/build";
+import { packageTestTools } from "@bernard/guest/package";
 import { pickAccelerator } from "@bernard/hypervisor/qemu";
 import { buildImage, buildSystemdImage, hostPackages, KERNELS } from "@bernard/testbed";
 import { ensureInstalled, errorLine, type Say } from "@bernard/tools";
@@ -8,7 +9,8 @@ const say: Say = (line) => console.error(`- ${line}`);
 
 try {
   const emulators = Object.values(EMULATORS).map((emulator) => emulator.package);
-  await ensureInstalled([...new Set([...hostPackages, ...ARCHES.flatMap(packagesFor), ...emulators])], say);
+  const wanted = [...hostPackages, ...ARCHES.flatMap(packagesFor), ...emulators, ...packageTestTools];
+  await ensureInstalled([...new Set(wanted)], say);
   for (const arch of ARCHES) await buildGuest(arch, say);
   for (const kernel of KERNELS) await buildImage(say, kernel);
   await buildSystemdImage(say);
