@@ -11,6 +11,8 @@
  *   read(path, at, size)    opens the file whose C string is at offset path, reads up to size bytes to offset at, closes it.
  *                           Returns the bytes read, or -errno. For files of /proc, /sys and /run: a disk could block it.
  *   now()                   CLOCK_MONOTONIC in milliseconds, with fractions.
+ *   hear(fd, at, size, from)  takes a datagram of up to size bytes to offset at and who sent it, a struct ucred, to offset from.
+ *                           Returns its length, or -errno: EMSGSIZE for a longer one, which is gone. Never waits.
  *   exec(at, count)         becomes the program named by the first of count C strings at offset at, with them as its arguments and
  *                           this environment. Returns -errno, if it returns.
  *   address(uint8array)     its offset in our memory; it does not move while the array lives.
@@ -24,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -94,6 +97,23 @@ static double read_file(const char *path, char *to, size_t size) {
   return result;
 }
 
+static double hear(int fd, char *to, size_t size, char *from) {
+  struct iovec content = {to, size};
+  /* Room for its sender alone: descriptors that come along find none, and the kernel closes them. */
+  union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(struct ucred))];
+  } control;
+  struct msghdr message = {
+      .msg_iov = &content, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+  ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT);
+  if (got < 0) return -errno;
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (message.msg_flags & MSG_TRUNC || header == NULL || header->cmsg_type != SCM_CREDENTIALS) return -EMSGSIZE;
+  memcpy(from, CMSG_DATA(header), sizeof(struct ucred));
+  return got;
+}
+
 static double execute(char *strings, u32 count) {
   char *arguments[MAX_ARGUMENTS + 1];
   if (count > MAX_ARGUMENTS) return -E2BIG;
@@ -128,6 +148,7 @@ u32 Z_envZ_host_call(struct Z_env_instance_t *env, u32 name, u32 name_length, u3
     case 's': result = system_call(argc, argv); break;
     case 'r': result = read_file(at(number(argv[0])), at(number(argv[1])), number(argv[2])); break;
     case 'n': result = now(); break;
+    case 'h': result = hear(number(argv[0]), at(number(argv[1])), number(argv[2]), at(number(argv[3]))); break;
     case 'e': result = execute(at(number(argv[0])), number(argv[1])); break;
     default: result = address_of(argv[0]);
   }
@@ -191,6 +212,7 @@ static int run(const struct program *program, int argc, char **argv) {
   define(global, "sys");
   define(global, "read");
   define(global, "now");
+  define(global, "hear");
   define(global, "exec");
   define(global, "address");
   for (int i = 1; i < argc; i++) Z_quickjsZ_qjs_set_prop_uint32(&js, args, i - 1, string(argv[i]));

@@ -3,6 +3,7 @@ import type { Mode } from "@bernard/protocol/messages";
 import { decode } from "./bytes.ts";
 import type { Settings } from "./config.ts";
 import { createChecks, DEFAULT_FILE, EXIT, loadSettings, pathOrNone } from "./configure.ts";
+import { answer } from "./control.ts";
 import { Daemon } from "./daemon.ts";
 import { LinuxPlatform } from "./linux/platform.ts";
 import * as system from "./linux/system.ts";
@@ -29,6 +30,7 @@ function main(): never {
     inherited: handedOn?.fd,
     channel: pathOrNone(settings, "channel"),
     stateDirectory: pathOrNone(settings, "state-directory"),
+    runtimeDirectory: pathOrNone(settings, "runtime-directory"),
   });
   // The order matters: children are forked before memory is locked and before there is a device that they could hold open.
   const checks = createChecks(settings, platform, "watch");
@@ -81,6 +83,8 @@ function main(): never {
     log: `${settings.path("runtime-directory")}/reload`,
   });
   if (handedOn !== undefined && handedOn.mutedUntil > now()) daemon.mute((handedOn.mutedUntil - now()) / 1000);
+  const unreachable = platform.openControl((request) => answer(request, daemon));
+  if (unreachable !== "") platform.log(`warning: bernard-guest status cannot ask: ${unreachable}`, true);
   for (const notice of settings.notices) platform.log(`warning: ${notice}`);
   daemon.start();
   let due = now();

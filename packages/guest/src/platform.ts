@@ -36,6 +36,11 @@ export interface Platform {
   openPing(address: Uint8Array): Ping | number;
   /** Has a round run early when tasks stall on `resource` for `stall` of any `window` (ms); false where the kernel has no PSI triggers. */
   wakeOnPressure(resource: "memory" | "io" | "cpu", stall: number, window: number): boolean;
+  /**
+   * A socket for datagrams that programs of the user `uid` (and root) send to; `take` gets each one, between two rounds, and true from
+   * it has a round run early.
+   */
+  openInbox(uid: number, take: (datagram: Datagram) => boolean): Inbox;
   /** One line to the log (standard error) and, when `urgent`, to the kernel's log too. Dropped rather than waited for. */
   log(line: string, urgent?: boolean): void;
   /** One message to the host; false where there is no channel or the host does not take it. */
@@ -84,6 +89,24 @@ export interface Ping {
   /** Whether a reply to any of them has come since the last call. */
   isAnswered(): boolean;
   close(): void;
+}
+
+/** What a program has sent, and which one it was by the kernel's word; valid only while it is taken. Nothing is in one that was too long. */
+export interface Datagram {
+  readonly bytes: Uint8Array;
+  /** 0 where its process is in a world that we do not see. */
+  readonly pid: number;
+  readonly uid: number;
+}
+
+export interface Inbox {
+  /** Why nothing can come in now; empty when it can. */
+  readonly problem: string;
+  /**
+   * Takes in all that lies there. False where what programs sent may not have arrived: somebody removed the socket, or it could not be
+   * made. Then it is made anew.
+   */
+  settle(): boolean;
 }
 
 /** The watchdog device, opened and so ticking. */

@@ -122,7 +122,7 @@ const daemonKeys: readonly Key[] = [
     name: "runtime-directory",
     type: "path",
     fallback: "/run/bernard-guest",
-    help: "folder in memory for the daemon's sockets; none: no sockets",
+    help: "folder in memory for the sockets of heartbeats and of the daemon's client; none: no sockets",
   },
   {
     name: "retry-timeout",

@@ -48,7 +48,7 @@ function usage(problem: string): never {
 /** Runs every check once, as far as one look can tell, and prints what each saw. The device is not opened, nothing is fed. */
 function once(file: string): never {
   const settings = loadSettings(file);
-  const platform = new LinuxPlatform({ channel: undefined, stateDirectory: undefined });
+  const platform = new LinuxPlatform({ channel: undefined, stateDirectory: undefined, runtimeDirectory: undefined });
   const checks = createChecks(settings, platform, "once");
   for (const check of checks) check.read(now());
   if (platform.settle(now() + ONCE_PATIENCE)) return system.exit(EXIT.finding);

@@ -1,7 +1,9 @@
 /** A system whose time, files and probes are scripted, and which writes down what is done to it. */
 import { encode } from "../src/bytes.ts";
 import {
+  type Datagram,
   type Device,
+  type Inbox,
   type Job,
   type JobOutcome,
   type Platform,
@@ -23,6 +25,11 @@ export interface Change {
   readonly jobs?: Readonly<Record<string, JobOutcome | "hang">>;
   /** Where a hanging probe sleeps. */
   readonly asleep?: string;
+  /** What programs send at that time. */
+  readonly datagrams?: readonly { readonly uid: number; readonly pid: number; readonly text: string }[];
+  /** Whether somebody removed the sockets for it, until they are looked after; and why they cannot be made from now on. */
+  readonly socketsGone?: true;
+  readonly socketProblem?: string;
 }
 
 export const OK: ProbeAnswer = { step: "remove", errno: 0 };
@@ -34,6 +41,11 @@ export class ScriptedPlatform implements Platform {
   #behaviour: ProbeAnswer | "hang" | "unborn" = OK;
   #asleep = "";
   readonly #probes: ScriptedProbe[] = [];
+  readonly #inboxes: { readonly uid: number; readonly take: (datagram: Datagram) => boolean }[] = [];
+  #socketsGone = false;
+  #socketProblem = "";
+  /** How often a datagram called for an early round. */
+  earlyCalls = 0;
   readonly #outcomes = new Map<string, JobOutcome | "hang">();
   readonly #jobs: { what: string; deadline: number; outcome: JobOutcome | undefined }[] = [];
 
@@ -50,6 +62,12 @@ export class ScriptedPlatform implements Platform {
     this.#behaviour = change.probe ?? this.#behaviour;
     this.#asleep = change.asleep ?? this.#asleep;
     for (const [job, outcome] of Object.entries(change.jobs ?? {})) this.#outcomes.set(job, outcome);
+    this.#socketsGone ||= change.socketsGone ?? false;
+    this.#socketProblem = change.socketProblem ?? this.#socketProblem;
+    for (const { uid, pid, text } of change.datagrams ?? []) {
+      if (this.#socketsGone || this.#socketProblem !== "") continue;
+      for (const { take } of this.#inboxes) if (take({ uid, pid, bytes: encode(text) })) this.earlyCalls += 1;
+    }
   }
 
   /** Lets the children answer, as they do between two rounds. */
@@ -112,6 +130,21 @@ export class ScriptedPlatform implements Platform {
 
   readLink(path: string): string | undefined {
     return this.#files.get(path);
+  }
+
+  openInbox(uid: number, take: (datagram: Datagram) => boolean): Inbox {
+    this.#inboxes.push({ uid, take });
+    const problem = () => this.#socketProblem;
+    return {
+      get problem() {
+        return problem();
+      },
+      settle: () => {
+        const wasThere = !this.#socketsGone && problem() === "";
+        this.#socketsGone = false;
+        return wasThere;
+      },
+    };
   }
 
   startProbe(): Probe {

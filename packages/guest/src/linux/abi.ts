@@ -58,6 +58,8 @@ export const EEXIST = 17;
 export const EISDIR = 21;
 export const ENOTTY = 25;
 export const ENAMETOOLONG = 36;
+export const EMSGSIZE = 90;
+export const EADDRINUSE = 98;
 
 export const MCL_CURRENT = 1;
 export const MCL_FUTURE = 2;
@@ -123,3 +125,9 @@ export const ICMPV6_FILTER = 1;
 
 /** Flag of statfs(2), from Linux 2.6.36. */
 export const ST_RDONLY = 1;
+export const AF_UNIX = 1;
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+export const SOL_SOCKET = 1;
+export const SO_PASSCRED = 16;
+export const SO_PEERCRED = 17;

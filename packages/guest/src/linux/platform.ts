@@ -1,11 +1,12 @@
 /** The real system behind {@link Platform}: one process, one place where it waits. */
-import { encode } from "../bytes.ts";
-import type { Job, Ping, Platform, Probe, RunningJob } from "../platform.ts";
+import { decode, encode } from "../bytes.ts";
+import type { Datagram, Inbox, Job, Ping, Platform, Probe, RunningJob } from "../platform.ts";
 import * as abi from "./abi.ts";
 import { type Household, writeOomScore } from "./child.ts";
 import { endGuest } from "./ending.ts";
 import { openPing } from "./ping.ts";
 import { LinuxProbe } from "./probe.ts";
+import { ControlServer, LinuxInbox, type Loop, sendDatagram } from "./sockets.ts";
 import { Spawner } from "./spawner.ts";
 import * as system from "./system.ts";
 
@@ -21,14 +22,26 @@ export interface PlatformOptions {
   readonly stateDirectory: string | undefined;
   /** A descriptor of the device, open already, that no child may keep. */
   readonly inherited?: number | undefined;
+  /** Where sockets are; undefined: nowhere. */
+  readonly runtimeDirectory: string | undefined;
 }
+
+type Watching = system.Watched & { readonly onReady: () => boolean };
 
 /** Why a wait ended: its time was up, something calls for an early round, or a signal came. */
 export type Wakening = "due" | "early" | "stop" | "reload" | "hand over";
 
-export class LinuxPlatform implements Platform {
+/** Names in the runtime directory; the second one is also ours to know in tools/client.ts. */
+const NOTIFY = "notify";
+const CONTROL = "control";
+
+const NOTIFY_SOCKET = "NOTIFY_SOCKET=";
+
+export class LinuxPlatform implements Platform, Loop {
   readonly #options: PlatformOptions;
   readonly #probes: LinuxProbe[] = [];
+  readonly #inboxes: LinuxInbox[] = [];
+  #control: ControlServer | undefined;
   /** Everything open, so that a forked child knows what to close. */
   readonly #fds = new Set<number>();
   readonly #household: Household = {
@@ -36,7 +49,7 @@ export class LinuxPlatform implements Platform {
     fds: this.#fds,
     afterFork: () => this.#locked && this.#lock(),
   };
-  readonly #watched = new Map<number, system.Watched & { readonly onReady: () => boolean }>();
+  readonly #watched = new Map<number, Watching>();
   readonly #spawner: Spawner;
   readonly #signals: number;
   readonly #kernelLog: number;
@@ -123,14 +136,47 @@ export class LinuxPlatform implements Platform {
     if (fd < 0) return false;
     // The trigger lives as long as the descriptor (Documentation/accounting/psi.rst).
     const accepted = system.write(fd, encode(`full ${stall * 1000} ${window * 1000}\0`)) > 0;
-    if (accepted) this.#watch(fd, abi.POLLPRI, () => true);
+    if (accepted) this.watch(fd, abi.POLLPRI, () => true);
     else system.close(fd);
     return accepted;
   }
 
-  /** Has `onReady` called when `fd` is ready; true from it has a round run early. */
-  #watch(fd: number, events: number, onReady: () => boolean): void {
+  openInbox(uid: number, take: (datagram: Datagram) => boolean): Inbox {
+    const directory = this.#options.runtimeDirectory;
+    if (directory === undefined) return { problem: "runtime-directory is none", settle: () => false };
+    const inbox = new LinuxInbox(`${directory}/${uid === 0 ? NOTIFY : `${NOTIFY}.${uid}`}`, uid, take, this);
+    this.#inboxes.push(inbox);
+    return inbox;
+  }
+
+  /** Has requests to the control socket answered; why that cannot be, or nothing. */
+  openControl(answer: (request: string) => string): string {
+    const directory = this.#options.runtimeDirectory;
+    if (directory === undefined) return "";
+    this.#control = new ControlServer(`${directory}/${CONTROL}`, this, answer);
+    return this.#control.problem;
+  }
+
+  /** Tells the service manager, if it wants to know, in the words of sd_notify(3); false where it does not take it now. */
+  notifyManager(state: string): boolean {
+    const environment = this.readFile("/proc/self/environ");
+    const variables = environment === undefined ? [] : decode(environment).split("\0");
+    const path = variables.find((variable) => variable.startsWith(NOTIFY_SOCKET))?.slice(NOTIFY_SOCKET.length);
+    return path === undefined || sendDatagram(path, encode(state)) === 0;
+  }
+
+  watch(fd: number, events: number, onReady: () => boolean): void {
     this.#watched.set(this.adopt(fd), { fd, events, onReady });
+  }
+
+  rest(fd: number): void {
+    this.#watched.delete(fd);
+  }
+
+  release(fd: number): void {
+    this.#watched.delete(fd);
+    this.#fds.delete(fd);
+    system.close(fd);
   }
 
   log(line: string, urgent = false): void {
@@ -176,6 +222,7 @@ export class LinuxPlatform implements Platform {
 
   /** Waits until `until` (ms), taking in answers, or until something calls for a round, though not before `soonest` (ms). */
   wait(until: number, soonest: number): Wakening {
+    for (const inbox of this.#inboxes) inbox.refill();
     let early = false;
     for (;;) {
       const called = this.#waitOnce(early ? Math.min(until, soonest) : until);
@@ -188,11 +235,12 @@ export class LinuxPlatform implements Platform {
 
   #waitOnce(until: number): Wakening {
     const watched = [...this.#watched.values()];
-    const ready = this.#poll([{ fd: this.#signals, events: abi.POLLIN }, ...watched], until);
+    const next = Math.min(until, this.#control?.expire(now()) ?? until);
+    const ready = this.#poll([{ fd: this.#signals, events: abi.POLLIN }, ...watched], next);
     let called: Wakening = "due";
     for (const index of ready) {
       if (index === 0) called = this.#takeSignal();
-      else if (watched[index - 1]?.onReady() && called === "due") called = "early";
+      else if (this.#isReady(watched[index - 1]) && called === "due") called = "early";
     }
     return called;
   }
@@ -204,6 +252,11 @@ export class LinuxPlatform implements Platform {
     const ready = system.poll(fds, Math.max(0, until - now()));
     for (const index of ready) children[index]?.receive();
     return ready.filter((index) => index >= children.length).map((index) => index - children.length);
+  }
+
+  /** Asks what is watched; one that was released while others were asked is no more. */
+  #isReady(entry: Watching | undefined): boolean {
+    return entry !== undefined && this.#watched.get(entry.fd) === entry && entry.onReady();
   }
 
   #takeSignal(): Wakening {

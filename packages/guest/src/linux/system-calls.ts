@@ -46,6 +46,9 @@ export const X86_64 = {
   clockGettime: 228,
   statfs64: 137,
   fstatat64: 262,
+  umask: 95,
+  fchownat: 260,
+  geteuid: 107,
 };
 
 export type SystemCalls = Readonly<Record<keyof typeof X86_64, number>>;
@@ -92,6 +95,9 @@ export const I386: SystemCalls = {
   clockGettime: 265,
   statfs64: 268,
   fstatat64: 300,
+  umask: 60,
+  fchownat: 298,
+  geteuid: 49,
 };
 
 export const ARM64: SystemCalls = {
@@ -136,6 +142,9 @@ export const ARM64: SystemCalls = {
   clockGettime: 113,
   statfs64: 43,
   fstatat64: 79,
+  umask: 166,
+  fchownat: 54,
+  geteuid: 175,
 };
 
 /** Sockets, apart: i386 has one call for all of them until Linux 4.3, so that its numbers are that call's first argument (linux/net.h). */
@@ -145,6 +154,10 @@ export const X86_64_SOCKETS = {
   socket: 41,
   connect: 42,
   setsockopt: 54,
+  bind: 49,
+  listen: 50,
+  accept4: 288,
+  getsockopt: 55,
 };
 
 export type SocketCalls = Readonly<Record<keyof typeof X86_64_SOCKETS, number>>;
@@ -153,10 +166,18 @@ export const I386_SOCKETS: SocketCalls = {
   socket: 1,
   connect: 3,
   setsockopt: 14,
+  bind: 2,
+  listen: 4,
+  accept4: 18,
+  getsockopt: 15,
 };
 
 export const ARM64_SOCKETS: SocketCalls = {
   socket: 198,
   connect: 203,
   setsockopt: 208,
+  bind: 200,
+  listen: 201,
+  accept4: 242,
+  getsockopt: 209,
 };

@@ -19,8 +19,11 @@ import {
   O_RDONLY,
   RLIMIT_FSIZE,
   SIGCHLD,
+  SO_PEERCRED,
   SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
   SOCKETCALL,
+  SOL_SOCKET,
   ST_RDONLY,
   WNOHANG,
 } from "./abi.ts";
@@ -43,6 +46,7 @@ const FIRST = 1;
 const SECOND = 2;
 const THIRD = 4;
 const FOURTH = 8;
+const FIFTH = 16;
 
 /** Lays a path down as a C string; one that is too long becomes the empty one, which names no file (ENOENT). */
 function place(path: string): number {
@@ -276,6 +280,49 @@ export function connect(fd: number, socketAddress: Uint8Array): number {
 export function setSocketOption(fd: number, level: number, option: number, value: Uint8Array): number {
   arena.set(value);
   return socketCall(NR_SOCKET.setsockopt, FOURTH, fd, level, option, contentAt, value.length);
+}
+
+export function bind(fd: number, socketAddress: Uint8Array): number {
+  arena.set(socketAddress);
+  return socketCall(NR_SOCKET.bind, SECOND, fd, contentAt, socketAddress.length);
+}
+
+export function listen(fd: number, backlog: number): number {
+  return socketCall(NR_SOCKET.listen, 0, fd, backlog);
+}
+
+/** The next connection's descriptor, which does not block, or a negative errno. */
+export function accept(fd: number): number {
+  return socketCall(NR_SOCKET.accept4, 0, fd, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/** User id of whoever is at the other end of a stream, or a negative errno. */
+export function peerUser(fd: number): number {
+  // struct ucred: s32 pid, u32 uid, u32 gid; then the length, in and out
+  record.setUint32(12, 12, true);
+  const result = socketCall(NR_SOCKET.getsockopt, FOURTH | FIFTH, fd, SOL_SOCKET, SO_PEERCRED, recordAt, recordAt + 12);
+  return result < 0 ? result : record.getUint32(4, true);
+}
+
+/** A datagram and who sent it; a negative errno: EMSGSIZE for one longer than `size`, which is gone. The bytes are valid until the next call. */
+export function receive(fd: number, size: number): { bytes: Uint8Array; pid: number; uid: number } | number {
+  const result = hear(fd, contentAt, size, recordAt);
+  if (result < 0) return result;
+  return { bytes: arena.subarray(0, result), pid: record.getInt32(0, true), uid: record.getUint32(4, true) };
+}
+
+/** Permissions that new files do not get; those before. */
+export function maskPermissions(mask: number): number {
+  return sys(NR.umask, 0, mask);
+}
+
+/** Hands a file to another user; its group stays. */
+export function changeOwner(path: string, uid: number): number {
+  return sys(NR.fchownat, SECOND, AT_FDCWD, place(path), uid, -1, 0);
+}
+
+export function effectiveUser(): number {
+  return sys(NR.geteuid, 0);
 }
 
 export function fork(): number {
