@@ -1,6 +1,6 @@
 /** Programs that must live, as they are heard and as they fall silent. */
 import { HeldCheck } from "../../src/check.ts";
-import { heartbeat } from "../../src/checks/heartbeat.ts";
+import { application } from "../../src/checks/application.ts";
 import { parseConfig, type Settings } from "../../src/config.ts";
 import { keys } from "../../src/settings.ts";
 import { type Change, ScriptedPlatform } from "../scripted.ts";
@@ -24,7 +24,7 @@ function tell({ config, changes, until, gap = [Infinity, 0] }: Story): unknown {
   const platform = new ScriptedPlatform({ "/proc/7/comm": "worker\n", "/proc/8/comm": "tmux: server\n" });
   const settings = parseConfig(config, "story", keys) as Settings;
   const context = { settings, platform, use: "watch", signs: { disk: 0 } } as const;
-  const checks = heartbeat.create(context).map((check) => new HeldCheck(check, 6000));
+  const checks = application.create(context).map((check) => new HeldCheck(check, 6000));
   for (let second = 0; second <= until; second++) {
     platform.advance(second);
     for (const change of changes) if (change.at === second) platform.change(change);

@@ -214,7 +214,7 @@ class HeartbeatCheck implements Check {
   }
 }
 
-export const heartbeat: CheckKind = {
+export const application: CheckKind = {
   keys: [
     {
       name: "heartbeat",
