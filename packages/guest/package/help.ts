@@ -1,11 +1,11 @@
-/** What `bernard-guest --help` says, taken apart: the one source of the manual pages and the sample configuration. */
+/** What `bernard-guest --help` says, taken apart: what the manual pages and the sample configuration say of options and keys. */
 import { UserError } from "@bernard/tools";
 
 /** A key of the configuration. */
 export interface HelpKey {
   readonly name: string;
-  /** As it is written in the file, "" for none; several where the key may be repeated. */
-  readonly fallback: readonly string[];
+  /** What stands behind its `=`: the default, or how a value is written; "" for neither. */
+  readonly value: string;
   /** The legal values, in words. */
   readonly legal: string;
   readonly help: string;
@@ -38,9 +38,9 @@ export function parseHelp(text: string): Help {
   const usage = /^Usage:((?:.+\n)+)/.exec(text)?.[1];
   if (after === undefined || usage === undefined) throw unlike("a line 'Usage: ...' and one that ends with 'Keys:'");
   const keys = [...after.matchAll(/^ {2}([a-z][a-z0-9-]*) = (.*?) {2}\((.*)\)\n((?: {6}.*\n)+)/gm)].map(
-    ([, name, fallback, legal, help]) => ({
+    ([, name, value, legal, help]) => ({
       name: name as string,
-      fallback: (legal as string).includes("may be repeated") ? (fallback as string).split(" ") : [fallback as string],
+      value: (value as string).trim(),
       legal: legal as string,
       help: joined(help as string),
     }),

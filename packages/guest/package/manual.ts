@@ -17,10 +17,9 @@ export function manual(template: string, help: Help, date: number): string {
     SYNOPSIS: help.usages.map((usage) => `.Nm\n${text(usage)}`).join("\n"),
     OPTIONS: help.options.map(({ name, help }) => `.It Li ${text(name)}\n${prose(help)}`).join("\n"),
     KEYS: help.keys
-      .map(({ name, fallback, legal, help }) => {
-        const values = fallback.filter((value) => value !== "").join(" ");
-        const head = values === "" ? text(name) : text(`${name} = ${values}`);
-        return `.It Li ${head}\n${prose(help)}\n.br\n${text(`(${legal})`)}`;
+      .map(({ name, value, legal, help }) => {
+        const head = value === "" ? name : `${name} = ${value}`;
+        return `.It Li ${text(head)}\n${prose(help)}\n.br\n${text(`(${legal})`)}`;
       })
       .join("\n"),
     ENDING: prose(help.ending),
