@@ -1,5 +1,11 @@
 /** All vectors; a new file of them is one line here. */
 import * as application from "./checks/application.ts";
+import * as cpu from "./checks/cpu.ts";
+import * as handles from "./checks/handles.ts";
+import * as memory from "./checks/memory.ts";
+import * as oomKills from "./checks/oom-kills.ts";
+import * as processes from "./checks/processes.ts";
+import * as swap from "./checks/swap.ts";
 import * as configuration from "./configuration.ts";
 import * as control from "./control.ts";
 import * as ends from "./ends.ts";
@@ -8,6 +14,18 @@ import * as parsers from "./parsers.ts";
 import * as stories from "./stories.ts";
 import type { Suite } from "./vector.ts";
 
-export const suites: readonly Suite[] = [application, configuration, control, ends, notify, parsers, stories].flatMap(
-  (file) => Object.values<Suite>(file),
-);
+export const suites: readonly Suite[] = [
+  application,
+  configuration,
+  control,
+  cpu,
+  ends,
+  handles,
+  memory,
+  notify,
+  oomKills,
+  parsers,
+  processes,
+  stories,
+  swap,
+].flatMap((file) => Object.values<Suite>(file));

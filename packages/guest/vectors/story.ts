@@ -1,6 +1,7 @@
 /** How a story of the daemon is told: what happens in the guest, second by second, and what the daemon is heard to say and do. */
 import type { Mode } from "@bernard/protocol/messages";
-import { checkKinds } from "../src/checks/index.ts";
+import { disk } from "../src/checks/disk.ts";
+import { memory } from "../src/checks/memory.ts";
 import { parseConfig, type Settings } from "../src/config.ts";
 import { Daemon } from "../src/daemon.ts";
 import type { End } from "../src/end.ts";
@@ -74,7 +75,7 @@ export function tell(story: Story): unknown {
   for (const change of story.changes) if (change.at === 0) platform.change(change);
   const device = scriptedDevice(platform, story.shortest ?? 1, story.longest ?? 2046, story.feedResult ?? 0);
   const context = { settings, platform, use: "watch", signs: { disk: 0 } } as const;
-  const checks = checkKinds.flatMap((kind) => kind.create(context));
+  const checks = [memory, disk].flatMap((kind) => kind.create(context));
   const record = new RecordKeeper(platform, {
     directory: "/data/state",
     machine: "machine",

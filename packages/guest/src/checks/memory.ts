@@ -4,33 +4,59 @@
  * Both are needed. MemAvailable alone is low in many a healthy guest; pressure alone is high when one container thrashes
  * inside its own limit. Without PSI (kernels before 4.20, psi=0) swap must be used up as well.
  *
+ * PSI's average needs seconds to follow, so what it has counted since the last look makes the check fail as well; but only a stall
+ * that has carried the average over the limit ends the guest.
+ *
  *   /proc/meminfo           "MemTotal:         201234 kB\n ... MemAvailable:     5120 kB\n"
  *   /proc/pressure/memory   "some avg10=61.20 ...\nfull avg10=48.13 avg60=20.02 avg300=5.11 total=41233211\n"
  */
-import { encode, numberBehind } from "../bytes.ts";
+import { behind, encode, numberAt, numberBehind } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
+import { known, percent, round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
 
 const ENOMEM = 12;
 
 const MEM_TOTAL = encode("MemTotal:");
+const MEM_FREE = encode("MemFree:");
 const MEM_AVAILABLE = encode("MemAvailable:");
+const BUFFERS = encode("Buffers:");
+const CACHED = encode("\nCached:");
 const SWAP_TOTAL = encode("SwapTotal:");
 const SWAP_FREE = encode("SwapFree:");
+const HUGE_PAGES = encode("HugePages_Total:");
+const HUGE_PAGE_SIZE = encode("Hugepagesize:");
 const FULL_AVG10 = encode("full avg10=");
+const TOTAL = encode("total=");
 
 /** Once over the limits, this much better is needed to count as well again, so that a reading that wavers keeps its hold time. */
 const RECOVERED_AVAILABLE = 1.5;
 const RECOVERED_PRESSURE = 0.5;
 
+/** This much (KiB) is never too little, however large the guest: a few percent of it may be far more than anything needs. */
+const ENOUGH = 1024 * 1024;
+
 /** Share of swap that must be left for a kernel without PSI to count as well, in percent. */
 const SWAP_LEFT = 5;
 
+/** Has a look taken early, ms stalled of ms: the look is where it is judged. */
+const EARLY_STALL = 150;
+const EARLY_WINDOW = 1000;
+
+/** Over less time (ms) than this a share is noise. */
+const SHORTEST_SHARE = 500;
+
+/** Hold time (ms) of a stall that has not carried the average over the limit: the longest that there is. */
+const UNPROVEN_HOLD = 86_400_000;
+
+/** Pages of watchdog(8)'s keys are those of x86, on every architecture. */
+const PAGE_KIB = 4;
+
 interface MemoryLimits {
-  /** Percent of MemTotal. */
+  /** Percent of what the guest has for its programs and files. */
   readonly minAvailable: number;
-  /** Percent of the last 10 s in which every task was stalled. */
+  /** Percent of the time in which every task was stalled. */
   readonly maxPressure: number;
   /** Milliseconds. */
   readonly hold: number;
@@ -38,59 +64,119 @@ interface MemoryLimits {
 
 class MemoryCheck implements Check {
   readonly name = "memory";
+  readonly limit: string;
   readonly end: End;
   readonly code = ENOMEM;
   readonly #limits: MemoryLimits;
   readonly #readMeminfo: () => Uint8Array | undefined;
   readonly #readPressure: () => Uint8Array | undefined;
   #over = false;
+  #proven = false;
+  /** Microseconds stalled since boot, and when (ms) that was read. */
+  #stalled = Number.NaN;
+  #countedAt = Number.NaN;
+  /** Percent of the time between the last two counts. */
+  #share = Number.NaN;
 
   constructor(limits: MemoryLimits, end: End, platform: Platform) {
+    this.limit = `${limits.minAvailable} % available and ${limits.maxPressure} % stalled`;
     this.end = end;
     this.#limits = limits;
     this.#readMeminfo = platform.reader("/proc/meminfo");
     this.#readPressure = platform.reader("/proc/pressure/memory");
   }
 
-  read(): Reading {
+  read(now: number): Reading {
     const meminfo = this.#readMeminfo();
     if (meminfo === undefined) return { reason: "", readings: {} };
-    const available = numberBehind(meminfo, MEM_AVAILABLE);
-    const availablePercent = percent(available, numberBehind(meminfo, MEM_TOTAL));
+    const available = availableKib(meminfo);
+    const whole = numberBehind(meminfo, MEM_TOTAL) - hugePages(meminfo);
     const swapPercent = percent(numberBehind(meminfo, SWAP_FREE), numberBehind(meminfo, SWAP_TOTAL));
-    const pressure = this.#readPressure();
-    const full = pressure === undefined ? Number.NaN : numberBehind(pressure, FULL_AVG10);
+    const availablePercent = percent(available, whole);
+    const minAvailable = Math.min(this.#limits.minAvailable, percent(ENOUGH, whole));
+    const average = this.#takePressure(now);
+    const stall = Math.max(average, this.#share || 0);
 
-    const short = availablePercent < this.#limits.minAvailable * (this.#over ? RECOVERED_AVAILABLE : 1);
-    const stalled = Number.isNaN(full)
+    const short = availablePercent < minAvailable * (this.#over ? RECOVERED_AVAILABLE : 1);
+    const stalled = Number.isNaN(average)
       ? !(swapPercent >= SWAP_LEFT)
-      : full >= this.#limits.maxPressure * (this.#over ? RECOVERED_PRESSURE : 1);
+      : stall >= this.#limits.maxPressure * (this.#over ? RECOVERED_PRESSURE : 1);
     this.#over = short && stalled;
+    this.#proven = this.#over && (this.#proven || !(average < this.#limits.maxPressure));
     return {
-      reason: this.#over ? this.#explain(availablePercent, full) : "",
-      readings: {
+      reason: this.#over ? this.#explain(availablePercent, minAvailable, stall) : "",
+      readings: known({
         available_kib: available,
         available_percent: round(availablePercent),
-        ...(Number.isNaN(full) ? {} : { full_avg10_percent: full }),
-      },
-      hold: this.#limits.hold,
+        full_avg10_percent: average,
+        full_percent: round(this.#share),
+      }),
+      hold: this.#proven ? this.#limits.hold : UNPROVEN_HOLD,
     };
   }
 
-  #explain(availablePercent: number, full: number): string {
-    const left = `${round(availablePercent)} % of memory available (limit ${this.#limits.minAvailable} %)`;
-    if (Number.isNaN(full)) return `${left}, swap used up`;
-    return `${left}, stalled ${round(full)} % of the time (limit ${this.#limits.maxPressure} %)`;
+  /** The average over 10 s, NaN without PSI; counts the share since the last look. */
+  #takePressure(now: number): number {
+    const pressure = this.#readPressure();
+    const at = pressure === undefined ? -1 : behind(pressure, FULL_AVG10);
+    if (pressure === undefined || at === -1) return Number.NaN;
+    if (!(now - this.#countedAt < SHORTEST_SHARE)) {
+      const stalled = numberBehind(pressure.subarray(at), TOTAL);
+      this.#share = percent((stalled - this.#stalled) / 1000, now - this.#countedAt);
+      this.#stalled = stalled;
+      this.#countedAt = now;
+    }
+    return numberAt(pressure, at);
+  }
+
+  #explain(availablePercent: number, minAvailable: number, stall: number): string {
+    const left = `${round(availablePercent)} % of memory available (limit ${round(minAvailable)} %)`;
+    if (Number.isNaN(stall)) return `${left}, swap used up`;
+    return `${left}, stalled ${round(stall)} % of the time (limit ${this.#limits.maxPressure} %)`;
   }
 }
 
-/** NaN where there is nothing to have a share of, such as swap in a guest without any. */
-function percent(part: number, whole: number): number {
-  return whole > 0 ? (100 * part) / whole : Number.NaN;
+/** KiB that are set aside as huge pages: neither available nor lost. */
+function hugePages(meminfo: Uint8Array): number {
+  const pages = numberBehind(meminfo, HUGE_PAGES);
+  return pages > 0 ? pages * numberBehind(meminfo, HUGE_PAGE_SIZE) : 0;
 }
 
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
+/** watchdog(8)'s `min-memory`: so many pages must be available, stalled or not. */
+class MinMemoryCheck implements Check {
+  readonly name = "min-memory";
+  readonly limit: string;
+  readonly end: End;
+  readonly code = ENOMEM;
+  readonly #limit: number;
+  readonly #hold: number;
+  readonly #readMeminfo: () => Uint8Array | undefined;
+
+  constructor(limit: number, hold: number, end: End, platform: Platform) {
+    this.limit = `${limit} KiB available`;
+    this.end = end;
+    this.#limit = limit;
+    this.#hold = hold;
+    this.#readMeminfo = platform.reader("/proc/meminfo");
+  }
+
+  read(): Reading {
+    const meminfo = this.#readMeminfo();
+    if (meminfo === undefined) return { reason: "", readings: {} };
+    const available = availableKib(meminfo);
+    return {
+      reason: available < this.#limit ? `${available} KiB of memory available (min-memory: ${this.#limit} KiB)` : "",
+      readings: { available_kib: available },
+      hold: this.#hold,
+    };
+  }
+}
+
+/** Kernels before 3.14 do not say what is available: there, as watchdog(8) counts it. */
+function availableKib(meminfo: Uint8Array): number {
+  const available = numberBehind(meminfo, MEM_AVAILABLE);
+  if (!Number.isNaN(available)) return available;
+  return numberBehind(meminfo, MEM_FREE) + numberBehind(meminfo, BUFFERS) + numberBehind(meminfo, CACHED);
 }
 
 export const memory: CheckKind = {
@@ -98,11 +184,11 @@ export const memory: CheckKind = {
     {
       name: "min-available",
       type: "number",
-      unit: "percent of MemTotal",
+      unit: "percent of MemTotal without huge pages",
       min: 0,
       max: 50,
       fallback: 3,
-      help: "memory fails below this MemAvailable, if it also stalls; 0: off",
+      help: "memory fails below this MemAvailable (1 GiB at most), if it also stalls; 0: off",
     },
     {
       name: "max-memory-pressure",
@@ -113,14 +199,33 @@ export const memory: CheckKind = {
       fallback: 40,
       help: "memory stalls from this PSI 'full avg10' on",
     },
-    holdKey("memory", 30, "both must last this long"),
+    {
+      name: "min-memory",
+      type: "number",
+      whole: true,
+      unit: "pages of 4 KiB",
+      min: 0,
+      max: 2 ** 32,
+      fallback: 0,
+      help: "memory fails below this MemAvailable for retry-timeout, stalled or not; 0: off",
+    },
+    holdKey("memory", 30, "min-available and max-memory-pressure must both be passed for this long"),
     endKey("memory", "reboot"),
   ],
-  create({ settings, platform }) {
+  create({ settings, platform, use }) {
+    const checks: Check[] = [];
+    const end = settings.end("memory");
     const minAvailable = settings.number("min-available");
-    if (minAvailable === 0) return [];
-    const hold = settings.number("memory-hold") * 1000;
-    const limits = { minAvailable, maxPressure: settings.number("max-memory-pressure"), hold };
-    return [new MemoryCheck(limits, settings.end("memory"), platform)];
+    if (minAvailable > 0) {
+      const hold = settings.number("memory-hold") * 1000;
+      const limits = { minAvailable, maxPressure: settings.number("max-memory-pressure"), hold };
+      if (use === "watch") platform.wakeOnPressure("memory", EARLY_STALL, EARLY_WINDOW);
+      checks.push(new MemoryCheck(limits, end, platform));
+    }
+    const minMemory = settings.number("min-memory") * PAGE_KIB;
+    if (minMemory > 0) {
+      checks.push(new MinMemoryCheck(minMemory, settings.number("retry-timeout") * 1000, end, platform));
+    }
+    return checks;
   },
 };

@@ -1,6 +1,9 @@
 /** What a job's process does, by name; to add one is to add its file, its name in platform.ts and one line here. */
 import type { JobName } from "../../platform.ts";
+import { allocate } from "./allocate.ts";
 import { load, save } from "./files.ts";
+import { openFile } from "./open-file.ts";
+import { tick } from "./tick.ts";
 
 /** Runs in a process of its own, with all the time in the world: the spawner ends it past its deadline. */
 export type JobTask = (...args: string[]) => JobResult;
@@ -13,4 +16,10 @@ export interface JobResult {
 }
 
 /** `exec` is not here: its process becomes another program. */
-export const tasks: Readonly<Record<Exclude<JobName, "exec">, JobTask>> = { load, save };
+export const tasks: Readonly<Record<Exclude<JobName, "exec">, JobTask>> = {
+  load,
+  save,
+  allocate,
+  openFile,
+  tick,
+};
