@@ -1,8 +1,10 @@
 /** The daemon's vectors in Node, where a failure shows its difference, and in the daemon's own engine, where they count. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { spawnSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { suite, test } from "node:test";
-import { promisify } from "node:util";
 import { ARCHES, buildGuest, EMULATORS } from "@bernard/guest/build";
 import { ensureInstalled } from "@bernard/tools";
 import { suites } from "../vectors/index.ts";
@@ -25,12 +27,27 @@ for (const { name, cases } of suites) {
 }
 
 for (const arch of ARCHES) {
-  test(`all ${total} vectors pass in the ${arch} binary`, async () => {
-    const { tests } = await buildGuest(arch, () => {});
+  /** Runs a binary for `arch`, emulated where this machine cannot run it; what it printed. */
+  async function call(binary: string, ...args: string[]): Promise<string> {
     const emulator = EMULATORS[arch];
     if (emulator !== undefined) await ensureInstalled([emulator.package], () => {});
-    const [command = "", ...args] = [...(emulator === undefined ? [] : [emulator.program]), tests];
-    const { stdout } = await promisify(execFile)(command, args);
-    assert.equal(stdout, `${total + ENGINE_ONLY} passed, 0 failed\n`);
+    const [command = "", ...rest] = [...(emulator === undefined ? [] : [emulator.program]), binary, ...args];
+    return spawnSync(command, rest).stdout.toString();
+  }
+
+  test(`all ${total} vectors pass in the ${arch} binary`, async () => {
+    const { tests } = await buildGuest(arch, () => {});
+    assert.equal(await call(tests), `${total + ENGINE_ONLY} passed, 0 failed\n`);
+  });
+
+  test(`the ${arch} daemon's probe writes to a file system`, async (t) => {
+    const { daemon } = await buildGuest(arch, () => {});
+    const dir = await mkdtemp(join(tmpdir(), "bernard-test-"));
+    t.after(() => rm(dir, { recursive: true }));
+    await writeFile(join(dir, "conf"), "disk = /dev/shm\n");
+    assert.match(
+      await call(daemon, "--once", "--config", join(dir, "conf")),
+      /^disk:\/dev\/shm +healthy +writable=1 /m,
+    );
   });
 }
