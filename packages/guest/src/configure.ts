@@ -46,8 +46,11 @@ function find(path: string): Found {
     for (const byte of chunk) bytes.push(byte);
     return bytes.length <= MAX_SIZE;
   });
-  const names = result === -abi.EISDIR ? system.listFolder(path) : undefined;
-  if (names !== undefined) return { names };
+  if (result === -abi.EISDIR) {
+    const names: string[] = [];
+    system.eachName(path, (name) => names.push(name));
+    return { names };
+  }
   if (bytes.length > MAX_SIZE) {
     return { problem: `longer than ${MAX_SIZE / 1024} KiB, so it is no configuration`, missing: false };
   }

@@ -9,6 +9,7 @@ import { LinuxPlatform } from "./linux/platform.ts";
 import * as system from "./linux/system.ts";
 import type { OpenDevice } from "./linux/watchdog.ts";
 import { arm, openDevice } from "./open-device.ts";
+import { logFor, NO_LIMIT } from "./operators-program.ts";
 import type { Platform } from "./platform.ts";
 import { RecordKeeper } from "./record.ts";
 import { Reload } from "./reload.ts";
@@ -55,7 +56,6 @@ function main(): never {
   if (before !== "unknown")
     platform.log(`the boot before ended ${before === "fired" ? "by the watchdog" : "by us"}`, true);
   if (!record.isKept) platform.log("warning: no record of ends can be written: failing disks only alarm", true);
-  const logDirectory = settings.path("log-dir");
   const daemon = new Daemon({
     platform,
     interval,
@@ -72,9 +72,9 @@ function main(): never {
     last: before,
     repairs: new Repairs(platform, {
       program: pathOrNone(settings, "repair-binary"),
-      timeout: settings.number("repair-timeout") * 1000,
+      timeout: (settings.number("repair-timeout") || NO_LIMIT) * 1000,
       maximum: settings.number("repair-maximum"),
-      logFor: (program) => `${logDirectory}/${program.slice(program.lastIndexOf("/") + 1)}`,
+      logFor: (program) => logFor(settings, program),
     }),
   });
   const reload = new Reload(platform, {

@@ -20,6 +20,8 @@ export interface Platform {
    * rounds. No fork of the daemon's: a spawner, forked at start, does it. Every disk access but a probe's is a job.
    */
   startJob(job: Job, deadline: number): RunningJob;
+  /** Paths of the programs in a folder, by name, hidden ones left out. It touches the disk: at start only, when nothing is fed yet. */
+  programsIn(folder: string): readonly string[];
   /** Waits until no job runs and no probe has a question out, at most until `until` (ms); nothing is fed meanwhile. */
   settle(until: number): void;
   /** Seconds since 1970, as far as the guest knows; it may jump. */
@@ -47,13 +49,19 @@ export interface Platform {
   send(line: string): boolean;
 }
 
-/** What a job's process does: the name of a built-in one (linux/jobs/) or `exec`, and its arguments. */
+/**
+ * What a job's process does: the name of a built-in one (linux/jobs/) and its arguments; or `exec`, where the program's output goes
+ * (a path without its ending; empty: nowhere), the program and its arguments. A `test` is an `exec` that is run again and again: what
+ * it leaves behind ends with it, and what it writes is bounded.
+ */
 export type Job = readonly [name: JobName, ...args: string[]];
 
 export const JOB_NAMES = [
   "exec",
+  "test",
   "load",
   "save",
+  "stamp",
   "hottest",
   "mtime",
   "oldest",
@@ -69,11 +77,16 @@ export const TIMED_OUT = -1;
 export const KILLED = -2;
 /** No process could be made for it: the process table is full, or memory. */
 export const UNBORN = -3;
+/** The program could not be run: it is missing, is no program... */
+export const NOT_RUN = -4;
 
 export interface JobOutcome {
   /** Exit code, or one of the above; a built-in job's is 0 or its errno. */
   readonly status: number;
-  /** What a built-in job found out; of a killed one the signal's number, of an unborn one the errno. At most 4000 bytes. */
+  /**
+   * What a built-in job found out; of a killed one the signal's number; of one not born or not run the errno; of a late one the kernel
+   * function in which it slept. At most 4000 bytes.
+   */
   readonly output: string;
 }
 

@@ -3,7 +3,10 @@
  * watchdog(8). Exit 0 says that it is repaired: then the check gets its hold time anew, `repair-maximum` times at most.
  */
 import type { HeldCheck } from "./check.ts";
-import type { Platform, RunningJob } from "./platform.ts";
+import { type JobOutcome, NOT_RUN, type Platform, type RunningJob } from "./platform.ts";
+
+/** Codes of test programs that order an end: no repair comes before it, as in watchdog(8). */
+const ORDERS = [252, 254, 255];
 
 export interface RepairOptions {
   /** The program for checks without one of their own; undefined: none. */
@@ -39,7 +42,7 @@ export class Repairs {
       const { job, held: repaired } = this.#running;
       if (job.outcome === undefined) return true;
       this.#running = undefined;
-      this.#platform.log(`repair of ${repaired.check.name}: ${explain(job.outcome.status)}`, true);
+      this.#platform.log(`repair of ${repaired.check.name}: ${explain(job.outcome)}`, true);
       if (job.outcome.status === 0) {
         repaired.startAnew(now);
         return repaired === held;
@@ -54,7 +57,8 @@ export class Repairs {
     const own = held.check.repairProgram;
     const repairer = own ?? program;
     const attempts = this.#attempts.get(held) ?? 0;
-    if (repairer === undefined || attempts >= (maximum === 0 ? Number.POSITIVE_INFINITY : maximum)) return false;
+    const most = maximum === 0 ? Number.POSITIVE_INFINITY : maximum;
+    if (repairer === undefined || ORDERS.includes(held.code) || attempts >= most) return false;
     const code = String(held.code);
     const argv = own === undefined ? [repairer, code, held.check.name] : [repairer, "repair", code, repairer];
     this.#attempts.set(held, attempts + 1);
@@ -64,7 +68,8 @@ export class Repairs {
   }
 }
 
-function explain(status: number): string {
+function explain({ status, output }: JobOutcome): string {
   if (status === 0) return "done, says its program";
+  if (status === NOT_RUN) return `its program cannot be run (errno ${output})`;
   return status > 0 ? `refused, exit code ${status}` : "its program did not end by itself";
 }

@@ -1,5 +1,5 @@
 /** The daemon's tools: `--help`, `--version`, `--check` and `--once`. */
-import type { Key } from "./config.ts";
+import type { Key, Settings } from "./config.ts";
 import { complain, createChecks, DEFAULT_FILE, EXIT, loadSettings, print } from "./configure.ts";
 import { LinuxPlatform } from "./linux/platform.ts";
 import * as system from "./linux/system.ts";
@@ -30,7 +30,7 @@ function main(): never {
       print(`bernard-guest ${VERSION}`);
       return system.exit(EXIT.well);
     case "--check":
-      loadSettings(file);
+      checkPrograms(loadSettings(file));
       print(`${file}: valid`);
       return system.exit(EXIT.well);
     case "--once":
@@ -38,6 +38,14 @@ function main(): never {
     default:
       return usage("--config is given twice");
   }
+}
+
+/** A program that is missing at run time is an alarm only; whoever writes its name wants to know at once. */
+function checkPrograms({ programs }: Settings): void {
+  const missing = programs.filter(({ path }) => !system.isProgram(path));
+  for (const { origin, path } of missing)
+    complain(`${origin}: '${path}' is no program; install it, or make it executable`);
+  if (missing.length > 0) system.exit(EXIT.usage);
 }
 
 function usage(problem: string): never {
@@ -51,7 +59,7 @@ function once(file: string): never {
   const platform = new LinuxPlatform({ channel: undefined, stateDirectory: undefined, runtimeDirectory: undefined });
   const checks = createChecks(settings, platform, "once");
   for (const check of checks) check.read(now());
-  if (platform.settle(now() + ONCE_PATIENCE)) return system.exit(EXIT.finding);
+  platform.settle(now() + ONCE_PATIENCE);
   let findings = 0;
   const rows = checks.map((check) => {
     const { reason, readings } = check.read(now());

@@ -5,6 +5,7 @@ import * as handles from "./checks/handles.ts";
 import * as memory from "./checks/memory.ts";
 import * as oomKills from "./checks/oom-kills.ts";
 import * as processes from "./checks/processes.ts";
+import * as script from "./checks/script.ts";
 import * as swap from "./checks/swap.ts";
 import * as configuration from "./configuration.ts";
 import * as control from "./control.ts";
@@ -25,6 +26,7 @@ export const suites: readonly Suite[] = [
   notify,
   oomKills,
   parsers,
+  script,
   processes,
   stories,
   swap,

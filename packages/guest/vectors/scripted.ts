@@ -100,6 +100,10 @@ export class ScriptedPlatform implements Platform {
     this.note(`guest ends by ${end}`);
   }
 
+  programsIn(folder: string): readonly string[] {
+    return this.#files.get(folder)?.split(" ") ?? [];
+  }
+
   wakeOnPressure(): boolean {
     return true;
   }

@@ -4,11 +4,13 @@ import { allocation } from "./allocation.ts";
 import { application } from "./application.ts";
 import { disk } from "./disk.ts";
 import { handles } from "./handles.ts";
+import { heartbeatFile } from "./heartbeat-file.ts";
 import { lateness } from "./lateness.ts";
 import { load } from "./load.ts";
 import { memory } from "./memory.ts";
 import { oomKills } from "./oom-kills.ts";
 import { processes } from "./processes.ts";
+import { script } from "./script.ts";
 import { swap } from "./swap.ts";
 import { thrash } from "./thrash.ts";
 
@@ -24,4 +26,6 @@ export const checkKinds: readonly CheckKind[] = [
   handles,
   disk,
   application,
+  script,
+  heartbeatFile,
 ];

@@ -56,10 +56,14 @@ export const EACCES = 13;
 export const EBUSY = 16;
 export const EEXIST = 17;
 export const EISDIR = 21;
+export const EINVAL = 22;
 export const ENOTTY = 25;
+export const ENOSPC = 28;
 export const ENAMETOOLONG = 36;
+export const EDQUOT = 122;
 export const EMSGSIZE = 90;
 export const EADDRINUSE = 98;
+export const ECONNREFUSED = 111;
 
 export const MCL_CURRENT = 1;
 export const MCL_FUTURE = 2;
@@ -125,6 +129,9 @@ export const ICMPV6_FILTER = 1;
 
 /** Flag of statfs(2), from Linux 2.6.36. */
 export const ST_RDONLY = 1;
+
+/** Where struct stat64 has the file's type and permissions, a u32. */
+export const STAT_MODE = ARCH === "x86_64" ? 24 : 16;
 export const AF_UNIX = 1;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;

@@ -131,6 +131,14 @@ export class LinuxPlatform implements Platform, Loop {
     return openPing(address, this.#fds);
   }
 
+  programsIn(folder: string): readonly string[] {
+    const paths: string[] = [];
+    system.eachName(folder, (name) => {
+      if (!name.startsWith(".")) paths.push(`${folder}/${name}`);
+    });
+    return paths.filter(system.isProgram).sort();
+  }
+
   wakeOnPressure(resource: "memory" | "io" | "cpu", stall: number, window: number): boolean {
     const fd = system.open(`/proc/pressure/${resource}`, abi.O_RDWR | abi.O_NONBLOCK);
     if (fd < 0) return false;

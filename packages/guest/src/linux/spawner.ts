@@ -6,7 +6,7 @@
  * id, deadline in ms, name, arguments; an answer is id, status, output. None is longer than PIPE_BUF, so none is torn.
  */
 import { decode, encode } from "../bytes.ts";
-import { type Job, type JobOutcome, KILLED, type RunningJob, TIMED_OUT, UNBORN } from "../platform.ts";
+import { type Job, type JobOutcome, KILLED, NOT_RUN, type RunningJob, TIMED_OUT, UNBORN } from "../platform.ts";
 import * as abi from "./abi.ts";
 import { Child, type Household } from "./child.ts";
 import { tasks } from "./jobs/index.ts";
@@ -18,11 +18,14 @@ const MOST_OUTPUT = 4000;
 /** Processes at a time, those that a dead disk keeps included. */
 const MOST_JOBS = 32;
 
-/** What a program may write to a file, its log included: a flood ends it (SIGXFSZ). */
-const MOST_WRITTEN = 1024 * 1024;
+/**
+ * What a test may write to a file, its log included: a flood ends it (SIGXFSZ). A repair has no such bound: the service that it starts
+ * would inherit it.
+ */
+const MOST_WRITTEN = 16 * 1024 * 1024;
 
-/** Exit code of a process that could not become the program, as in a shell. */
-const NOT_RUN = 127;
+/** A disk that has no room for a log is no reason not to run a program. */
+const NO_ROOM = [abi.ENOSPC, abi.EDQUOT];
 
 function frame(fields: readonly string[]): Uint8Array {
   const text = encode(fields.map((field) => `${field.replaceAll("\0", "")}\0`).join(""));
@@ -100,19 +103,32 @@ function serve(questions: number, answers: number): never {
         const job = running.get(child.pid);
         running.delete(child.pid);
         if (job === undefined || job.late) continue;
+        if (job.what.startsWith("test\0")) system.kill(-child.pid, abi.SIGKILL);
         const signal = child.status & 127;
         if (signal !== 0) answer(job.id, { status: KILLED, output: String(signal) });
-        else if (job.what.startsWith("exec\0")) answer(job.id, { status: (child.status >> 8) & 255, output: "" });
+        else if (isProgram(job.what)) answer(job.id, { status: (child.status >> 8) & 255, output: "" });
       }
     }
     for (const job of running.values()) {
       if (job.late || now() < job.deadline) continue;
+      const output = sleepingIn(job.pid);
       system.kill(-job.pid, abi.SIGKILL);
       system.kill(job.pid, abi.SIGKILL);
       job.late = true;
-      answer(job.id, { status: TIMED_OUT, output: "" });
+      answer(job.id, { status: TIMED_OUT, output });
     }
   }
+}
+
+/** Whether a job is another program: then its exit code is the answer. */
+function isProgram(what: string): boolean {
+  return what.startsWith("exec\0") || what.startsWith("test\0");
+}
+
+/** The kernel function in which a process sleeps, empty when unknown. */
+function sleepingIn(pid: number): string {
+  const name = system.readWhole(`/proc/${pid}/wchan`);
+  return typeof name === "number" ? "" : decode(name);
 }
 
 /** Its children must be waited for, which the daemon does not do with its own. Returns where their ends are announced. */
@@ -130,7 +146,9 @@ function start(
 ): Running | JobOutcome {
   const what = `${job.join("\0")}\0`;
   // What the kernel keeps is not tried again: on a dead disk, processes would pile up.
-  for (const other of running.values()) if (other.late && other.what === what) return { status: TIMED_OUT, output: "" };
+  for (const other of running.values()) {
+    if (other.late && other.what === what) return { status: TIMED_OUT, output: sleepingIn(other.pid) };
+  }
   if (running.size >= MOST_JOBS) return { status: UNBORN, output: String(abi.EAGAIN) };
   const pid = system.fork();
   if (pid < 0) return { status: UNBORN, output: String(-pid) };
@@ -140,30 +158,33 @@ function start(
   system.prctl(abi.PR_SET_PDEATHSIG, abi.SIGKILL);
   system.maskSignals(abi.SIG_UNBLOCK, [abi.SIGCHLD]);
   const [name, ...args] = job as unknown as Job;
-  if (name === "exec") return become(args);
+  if (name === "exec" || name === "test") {
+    if (name === "test") system.limitFileSize(MOST_WRITTEN);
+    const errno = -become(args);
+    system.write(answers, answerFrame(id, { status: NOT_RUN, output: String(errno) }));
+    return system.exit(1); // an answer that comes second is not heard
+  }
   const result = tasks[name](...args);
   system.write(answers, answerFrame(id, result));
   return system.exit(0);
 }
 
-/** The rest of an `exec` job: where its output goes (a path without its ending, or nothing), then the program and its arguments. */
-function become([log = "", ...argv]: readonly string[]): never {
+/** Becomes a program: first where its output goes, then its name and arguments. Returns only where it cannot, with a negative errno. */
+function become([log = "", ...argv]: readonly string[]): number {
   const flags = abi.O_WRONLY | abi.O_CREAT | abi.O_TRUNC | abi.O_NOFOLLOW | abi.O_NOCTTY;
   const silent = system.open("/dev/null", abi.O_RDWR);
-  const open = (ending: string) => (log === "" ? silent : system.open(`${log}.${ending}`, flags, 0o640));
-  system.limitFileSize(MOST_WRITTEN);
+  if (log !== "") system.makeDirectory(log.slice(0, log.lastIndexOf("/")), 0o750);
   system.duplicate(silent, 0);
   for (const [fd, ending] of [
     [1, "stdout"],
     [2, "stderr"],
   ] as const) {
-    const file = open(ending);
+    const file = log === "" ? silent : system.open(`${log}.${ending}`, flags, 0o640);
     // As watchdog(8): a log that cannot be opened is the test's result, which makes a read-only disk a failure.
-    if (file < 0) system.exit(Math.min(-file, 255));
-    system.duplicate(file, fd);
+    if (file < 0 && !NO_ROOM.includes(-file)) system.exit(Math.min(-file, 255));
+    system.duplicate(file < 0 ? silent : file, fd);
   }
-  system.execute(argv);
-  return system.exit(NOT_RUN);
+  return system.execute(argv);
 }
 
 /** The daemon's side. */

@@ -25,6 +25,7 @@ import {
   SOCKETCALL,
   SOL_SOCKET,
   ST_RDONLY,
+  STAT_MODE,
   WNOHANG,
 } from "./abi.ts";
 
@@ -172,6 +173,16 @@ export function modificationTime(path: string): string | number {
   if (result < 0) return result;
   const seconds = LONG === 4 ? record.getInt32(MTIME, true) : unsigned64(MTIME);
   return `${seconds}.${String(record.getUint32(MTIME + LONG, true)).padStart(9, "0")}`;
+}
+
+const REGULAR = 0o100000;
+const TYPE = 0o170000;
+
+/** Whether this is a file that its owner may read and run. */
+export function isProgram(path: string): boolean {
+  const result = sys(NR.fstatat64, SECOND | THIRD, AT_FDCWD, place(path), recordAt, 0);
+  const mode = result < 0 ? 0 : record.getUint32(STAT_MODE, true);
+  return (mode & TYPE) === REGULAR && (mode & 0o500) === 0o500;
 }
 
 export function fsync(fd: number): number {

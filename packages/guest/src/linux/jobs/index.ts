@@ -3,6 +3,7 @@ import type { JobName } from "../../platform.ts";
 import { allocate } from "./allocate.ts";
 import { load, save } from "./files.ts";
 import { openFile } from "./open-file.ts";
+import { stamp } from "./stamp.ts";
 import { tick } from "./tick.ts";
 
 /** Runs in a process of its own, with all the time in the world: the spawner ends it past its deadline. */
@@ -15,10 +16,11 @@ export interface JobResult {
   readonly output: string;
 }
 
-/** `exec` is not here: its process becomes another program. */
-export const tasks: Readonly<Record<Exclude<JobName, "exec">, JobTask>> = {
+/** `exec` and `test` are not here: their process becomes another program. */
+export const tasks: Readonly<Record<Exclude<JobName, "exec" | "test">, JobTask>> = {
   load,
   save,
+  stamp,
   allocate,
   openFile,
   tick,
