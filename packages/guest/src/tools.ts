@@ -4,6 +4,9 @@ import { complain, createChecks, DEFAULT_FILE, EXIT, loadSettings, print } from 
 import { LinuxPlatform } from "./linux/platform.ts";
 import * as system from "./linux/system.ts";
 import { keys } from "./settings.ts";
+import type { Command } from "./tools/command.ts";
+import { commands } from "./tools/index.ts";
+import { table } from "./tools/words.ts";
 import { VERSION } from "./version.ts";
 
 /** A probe that has not answered by then (ms) is reported as hanging. */
@@ -14,15 +17,21 @@ main();
 function main(): never {
   let file = DEFAULT_FILE;
   let tool: string | undefined;
+  let json = false;
+  const words: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] as string;
     if (arg === "--config") {
       const next = args[++i];
       if (next === undefined) return usage("--config needs a file");
       file = next;
-    } else if (tool === undefined && ["--help", "--version", "--check", "--once"].includes(arg)) tool = arg;
+    } else if (!arg.startsWith("-")) words.push(arg);
+    else if (arg === "--json") json = true;
+    else if (tool === undefined && ["--help", "--version", "--check", "--once"].includes(arg)) tool = arg;
     else return usage(`unknown or second option '${arg}'`);
   }
+  const [name, ...rest] = words;
+  if (tool !== undefined && (name !== undefined || json)) return usage(`${tool} stands alone`);
   switch (tool) {
     case "--help":
       return help();
@@ -36,7 +45,8 @@ function main(): never {
     case "--once":
       return once(file);
     default:
-      return usage("--config is given twice");
+      if (name === undefined) return usage(json ? "--json needs a command" : "--config is given twice");
+      return runCommand(name, rest, json, file);
   }
 }
 
@@ -51,6 +61,21 @@ function checkPrograms({ programs }: Settings): void {
 function usage(problem: string): never {
   complain(`${problem}; see bernard-guest --help`);
   return system.exit(EXIT.usage);
+}
+
+function runCommand(name: string, words: readonly string[], json: boolean, file: string): never {
+  const command = commands.find((candidate) => candidate.name === name);
+  if (command === undefined) return usage(`unknown command '${name}'`);
+  const { least, most } = command.words;
+  if (words.length < least || words.length > most) return usage(`write 'bernard-guest ${callOf(command)}'`);
+  if (json && !command.json) return usage(`${name} knows no --json`);
+  const problem = command.problemWith?.(words);
+  if (problem !== undefined) return usage(problem);
+  return system.exit(command.run({ words, json, settings: loadSettings(file) }));
+}
+
+function callOf({ name, form }: Command): string {
+  return form === "" ? name : `${name} ${form}`;
 }
 
 /** Runs every check once, as far as one look can tell, and prints what each saw. The device is not opened, nothing is fed. */
@@ -71,15 +96,13 @@ function once(file: string): never {
       reason === "" ? numbers.join(" ") : `${reason} (${numbers.join(" ")})`,
     ];
   });
-  const wide = (column: number) => Math.max(...rows.map((row) => (row[column] as string).length));
-  for (const [name, verdict, said] of rows as [string, string, string][]) {
-    print(`${name.padEnd(wide(0))}  ${verdict.padEnd(wide(1))}  ${said}`);
-  }
+  for (const line of table(rows)) print(line);
   return system.exit(findings === 0 ? EXIT.well : EXIT.finding);
 }
 
 function help(): never {
-  print(`Usage: bernard-guest [--config FILE] [--check | --once | --help | --version]
+  const calls = commands.map((command) => [`  ${callOf(command)}${command.json ? " [--json]" : ""}`, command.help]);
+  print(`Usage: bernard-guest [--config FILE] [COMMAND | --check | --once | --help | --version]
 
 Feeds this guest's watchdog device only while the guest is healthy. When a check
 has failed for its hold time, feeding ends and the device fires within seconds.
@@ -90,6 +113,10 @@ has failed for its hold time, feeding ends and the device fires within seconds.
   --help         this text
   --version      the version
 
+Commands, for the daemon that runs:
+
+${table(calls).join("\n")}
+
 The file has lines 'key = value'; '#' starts a comment line. 'include = FILE' or
 'include = DIRECTORY/' reads another file, or each *.conf in a directory. Keys:
 `);
@@ -97,8 +124,8 @@ The file has lines 'key = value'; '#' starts a comment line. 'include = FILE' or
   print(`
 SIGTERM and SIGINT stop the daemon and the device, SIGHUP does nothing; any other
 end of the daemon lets the device fire.
-Exit codes: 0 well, 1 a check is failing (--once), 2 usage or configuration,
-3 the device is missing, busy or refuses, 70 a defect.`);
+Exit codes: 0 well, 1 a finding (--once, status, check, last), 2 usage or configuration,
+3 the device is missing, busy or refuses, or no daemon answers, 70 a defect.`);
   return system.exit(EXIT.well);
 }
 

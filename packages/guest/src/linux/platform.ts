@@ -6,7 +6,7 @@ import { type Household, writeOomScore } from "./child.ts";
 import { endGuest } from "./ending.ts";
 import { openPing } from "./ping.ts";
 import { LinuxProbe } from "./probe.ts";
-import { ControlServer, LinuxInbox, type Loop, sendDatagram } from "./sockets.ts";
+import { ControlServer, controlPath, LinuxInbox, type Loop, notifyPath, sendDatagram } from "./sockets.ts";
 import { Spawner } from "./spawner.ts";
 import * as system from "./system.ts";
 
@@ -30,10 +30,6 @@ type Watching = system.Watched & { readonly onReady: () => boolean };
 
 /** Why a wait ended: its time was up, something calls for an early round, or a signal came. */
 export type Wakening = "due" | "early" | "stop" | "reload" | "hand over";
-
-/** Names in the runtime directory; the second one is also ours to know in tools/client.ts. */
-const NOTIFY = "notify";
-const CONTROL = "control";
 
 const NOTIFY_SOCKET = "NOTIFY_SOCKET=";
 
@@ -152,7 +148,7 @@ export class LinuxPlatform implements Platform, Loop {
   openInbox(uid: number, take: (datagram: Datagram) => boolean): Inbox {
     const directory = this.#options.runtimeDirectory;
     if (directory === undefined) return { problem: "runtime-directory is none", settle: () => false };
-    const inbox = new LinuxInbox(`${directory}/${uid === 0 ? NOTIFY : `${NOTIFY}.${uid}`}`, uid, take, this);
+    const inbox = new LinuxInbox(notifyPath(directory, uid), uid, take, this);
     this.#inboxes.push(inbox);
     return inbox;
   }
@@ -161,7 +157,7 @@ export class LinuxPlatform implements Platform, Loop {
   openControl(answer: (request: string) => string): string {
     const directory = this.#options.runtimeDirectory;
     if (directory === undefined) return "";
-    this.#control = new ControlServer(`${directory}/${CONTROL}`, this, answer);
+    this.#control = new ControlServer(controlPath(directory), this, answer);
     return this.#control.problem;
   }
 

@@ -17,6 +17,16 @@ export interface Loop {
   release(fd: number): void;
 }
 
+/** Where the daemon is asked. */
+export function controlPath(directory: string): string {
+  return `${directory}/control`;
+}
+
+/** Where it hears the programs of a user; root's is what NOTIFY_SOCKET is set to. */
+export function notifyPath(directory: string, uid: number): string {
+  return `${directory}/notify${uid === 0 ? "" : `.${uid}`}`;
+}
+
 const NEWLINE = 10;
 const AT_SIGN = 64;
 
