@@ -1,0 +1,192 @@
+/** Whatever stands in a file: parsers do not throw, say where a problem is, and hand out nothing but legal values. */
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import fc from "fast-check";
+import { encode, numberBehind } from "../src/bytes.ts";
+import { type Found, type Key, parseConfig, type Settings } from "../src/config.ts";
+import { MountSearch } from "../src/mountinfo.ts";
+import { keys } from "../src/settings.ts";
+
+const CASES = { numRuns: 100_000 };
+
+const FILE = "/etc/b.conf";
+
+/** What a file may include: two files, and a folder with both of them. */
+const OTHERS = ["/etc/b.d/1.conf", "/etc/b.d/2.conf"] as const;
+const FOLDER = "/etc/b.d/";
+const places = [FILE, ...OTHERS, FOLDER, "/nowhere", "/nowhere/", "d"];
+
+const odd = fc.constantFrom(
+  "",
+  "none",
+  "auto",
+  "yes",
+  "NO",
+  "alarm",
+  "/",
+  "//a//",
+  "a b",
+  "/\0",
+  "#",
+  "= =",
+  "\u2028",
+  "é",
+);
+const number = fc.oneof(
+  fc.integer({ min: -2, max: 100_000 }).map(String),
+  fc.double({ min: 0, max: 100, noNaN: true }).map((value) => value.toFixed(2)),
+  fc.constantFrom("1e3", "0x10", "+1", "1.", ".5", ".", "1.2.3", "24 # h", "9".repeat(400), "٣"),
+);
+const value = fc.oneof(number, odd, fc.constantFrom(...places), fc.string({ maxLength: 12 }));
+const key = fc.oneof(
+  { weight: 8, arbitrary: fc.constantFrom(...keys.map(({ name }) => name)) },
+  fc.constantFrom("include", "", "x"),
+);
+const line = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(key, fc.constantFrom("=", " = ", "\t=\r"), value).map((parts) => parts.join("")) },
+  {
+    weight: 1,
+    arbitrary: fc.oneof(fc.string({ maxLength: 12 }), fc.constantFrom("#", "# x", "", "include = /etc/b.d/")),
+  },
+);
+const file = fc.array(line, { maxLength: 8 }).map((lines) => lines.join("\n"));
+
+function lines(text: string): number {
+  return text.split("\n").length;
+}
+
+function isLegal(settings: Settings, one: Key): boolean {
+  switch (one.type) {
+    case "number":
+      return isInRange(settings.number(one.name), one);
+    case "attribute":
+      return settings.texts(one.of).every((item) => {
+        const number = settings.attribute(one.name, item);
+        return number === undefined || isInRange(number, one);
+      });
+    case "switch":
+      return typeof settings.on(one.name) === "boolean";
+    case "choice":
+      return one.options.includes(settings.choice(one.name));
+    case "path":
+      return isPath(settings.path(one.name)) || ["none", one.word].includes(settings.path(one.name));
+    case "paths":
+      return settings.paths(one.name).length <= one.most && settings.paths(one.name).every(isPath);
+    case "texts": {
+      const texts = settings.texts(one.name);
+      return texts.length <= one.most && texts.every((text) => one.problemWith(text) === undefined);
+    }
+    case "retired":
+      return true;
+  }
+}
+
+function isInRange(number: number, { min, max, whole }: { min: number; max: number; whole?: true }): boolean {
+  return number >= min && number <= max && (!whole || Number.isInteger(number));
+}
+
+function isPath(text: string): boolean {
+  return text.startsWith("/") && !text.includes("\0") && (text === "/" || !text.endsWith("/"));
+}
+
+suite("whatever stands in a file", () => {
+  test("of the configuration", () => {
+    let accepted = 0;
+    const property = fc.property(file, file, file, (main, one, two) => {
+      const disk = new Map([
+        [FILE, main],
+        [OTHERS[0], one],
+        [OTHERS[1], two],
+      ]);
+      const find = (path: string): Found => {
+        const text = disk.get(path);
+        if (text !== undefined) return { text };
+        return path === FOLDER ? { names: ["2.conf", "1.conf", "x"] } : { problem: "no such file", missing: true };
+      };
+      const settings = parseConfig(main, FILE, keys, find);
+      if (!("problems" in settings)) {
+        accepted += 1;
+        for (const one of keys) assert.ok(isLegal(settings, one), one.name);
+        return;
+      }
+      assert.ok(settings.problems.length > 0 && settings.problems.length <= 21);
+      for (const problem of settings.problems) {
+        const [, where = "", at = ""] = /^([^:]+):(\d+): ./s.exec(problem) ?? [];
+        const counted = /^\/etc\/b\.conf: \d+ more problems$/.test(problem);
+        assert.ok(counted || (Number(at) >= 1 && Number(at) <= lines(disk.get(where) ?? "")), problem);
+      }
+    });
+    fc.assert(property, CASES);
+    assert.ok(accepted > CASES.numRuns / 100, `enough were accepted to say something: ${accepted}`);
+  });
+
+  const legal = keys.flatMap((one) => (one.type === "number" ? [one] : []));
+  test("a number of the configuration that is in its range is taken as it is", () => {
+    const arbitrary = fc
+      .constantFrom(...legal)
+      .chain((one) => fc.tuple(fc.constant(one), fc.integer({ min: Math.ceil(one.min), max: Math.floor(one.max) })));
+    const property = fc.property(arbitrary, ([{ name }, value]) => {
+      const settings = parseConfig(`${name} = ${value}`, FILE, keys);
+      assert.ok(!("problems" in settings) && settings.number(name) === value);
+    });
+    fc.assert(property, { numRuns: 10_000 });
+  });
+
+  const kernelText = fc.oneof(
+    fc
+      .array(fc.constantFrom("MemTotal:", "full avg10=", "some", " ", "\n", "9", "0.5", ".", "kB", "-", "\0"), {
+        maxLength: 12,
+      })
+      .map((parts) => parts.join("")),
+    fc.string({ unit: "binary", maxLength: 30 }),
+  );
+  test("of meminfo and of pressure", () => {
+    const property = fc.property(kernelText, fc.constantFrom("MemTotal:", "full avg10="), (text, name) => {
+      const found = numberBehind(encode(text), encode(name));
+      assert.ok(Number.isNaN(found) || found >= 0);
+      if (!text.includes(name)) assert.ok(Number.isNaN(found));
+    });
+    fc.assert(property, CASES);
+  });
+
+  const field = fc.constantFrom(
+    "25",
+    "254:0",
+    "/",
+    "/data",
+    "/a\\040b",
+    "rw,relatime",
+    "ro",
+    "-",
+    "ext4",
+    "",
+    "shared:1",
+    "x\0",
+  );
+  const mountinfo = fc
+    .array(
+      fc.oneof(
+        fc.array(field, { maxLength: 12 }).map((fields) => fields.join(" ")),
+        fc.string({ maxLength: 20 }),
+      ),
+      { maxLength: 6 },
+    )
+    .map((all) => all.join("\n"));
+  test("of mountinfo, in whatever pieces it comes", () => {
+    const property = fc.property(
+      mountinfo,
+      fc.constantFrom("/", "/data", "/a b"),
+      fc.integer({ min: 1, max: 40 }),
+      (text, point, size) => {
+        const whole = new MountSearch(point);
+        const inPieces = new MountSearch(point);
+        const bytes = encode(text);
+        whole.take(bytes);
+        for (let at = 0; at < bytes.length; at += size) inPieces.take(bytes.slice(at, at + size));
+        assert.deepEqual(inPieces.found, whole.found);
+        for (const part of Object.values(whole.found ?? {})) assert.ok(["string", "boolean"].includes(typeof part));
+      },
+    );
+    fc.assert(property, CASES);
+  });
+});
