@@ -44,9 +44,6 @@
 /* What the kernel's one-record files are built in. */
 #define PAGE 4096
 
-/* The program may use this much; a leak ends the daemon (and the watchdog fires) before it harms the guest. */
-#define MEMORY_LIMIT (4 * 1024 * 1024)
-
 /* Standard objects, JSON, Map and Set, typed arrays; no Date, eval, RegExp, Proxy, Promise (quickjs-wasi's Intrinsics). */
 #define INTRINSICS ((1u << 3) | (1u << 5) | (1u << 6))
 
@@ -78,7 +75,13 @@ static double system_call(u32 argc, const u32 *argv) {
     double value = number(argv[i]);
     args[i - 2] = where >> (i - 2) & 1 ? (long)at(value) : (long)(long long)value;
   }
-  long result = syscall((long)number(argv[0]), args[0], args[1], args[2], args[3], args[4], args[5]);
+  long nr = number(argv[0]);
+#ifdef SYS_socketcall
+  /* It takes its arguments in memory, as longs, places among them: only here is known where those are. */
+  long rest[5];
+  if (nr == SYS_socketcall) args[1] = (long)memcpy(rest, args + 1, sizeof rest);
+#endif
+  long result = syscall(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
   return result == -1 ? -errno : result;
 }
 
@@ -207,7 +210,7 @@ static void complain_of_exception(void) {
 static int run(const struct program *program, int argc, char **argv) {
   Z_quickjsZ__initialize(&js);
   Z_quickjsZ_qjs_init2(&js, INTRINSICS);
-  Z_quickjsZ_qjs_set_memory_limit(&js, MEMORY_LIMIT);
+  Z_quickjsZ_qjs_set_memory_limit(&js, program->memory);
   u32 global = Z_quickjsZ_qjs_get_global(&js), args = Z_quickjsZ_qjs_new_array(&js);
   define(global, "sys");
   define(global, "read");

@@ -6,6 +6,7 @@ import {
   type Inbox,
   type Job,
   type JobOutcome,
+  type Ping,
   type Platform,
   type Probe,
   type ProbeAnswer,
@@ -23,6 +24,8 @@ export interface Change {
   readonly probe?: ProbeAnswer | "hang" | "unborn";
   /** How jobs end from now on, by their fields joined with spaces; `hang`: not at all. Others end well, and say nothing. */
   readonly jobs?: Readonly<Record<string, JobOutcome | "hang">>;
+  /** What addresses do with requests from now on, by their bytes joined with dots; a negative errno: they cannot be sent. Others answer. */
+  readonly pings?: Readonly<Record<string, "answers" | "silent" | number>>;
   /** Where a hanging probe sleeps. */
   readonly asleep?: string;
   /** What programs send at that time. */
@@ -41,6 +44,7 @@ export class ScriptedPlatform implements Platform {
   #behaviour: ProbeAnswer | "hang" | "unborn" = OK;
   #asleep = "";
   readonly #probes: ScriptedProbe[] = [];
+  readonly #addresses = new Map<string, "answers" | "silent" | number>();
   readonly #inboxes: { readonly uid: number; readonly take: (datagram: Datagram) => boolean }[] = [];
   #socketsGone = false;
   #socketProblem = "";
@@ -61,6 +65,7 @@ export class ScriptedPlatform implements Platform {
     for (const [path, text] of Object.entries(change.files ?? {})) this.#files.set(path, text);
     this.#behaviour = change.probe ?? this.#behaviour;
     this.#asleep = change.asleep ?? this.#asleep;
+    for (const [address, behaviour] of Object.entries(change.pings ?? {})) this.#addresses.set(address, behaviour);
     for (const [job, outcome] of Object.entries(change.jobs ?? {})) this.#outcomes.set(job, outcome);
     this.#socketsGone ||= change.socketsGone ?? false;
     this.#socketProblem = change.socketProblem ?? this.#socketProblem;
@@ -98,6 +103,26 @@ export class ScriptedPlatform implements Platform {
 
   endGuest(end: string): void {
     this.note(`guest ends by ${end}`);
+  }
+
+  openPing(address: Uint8Array): Ping | number {
+    const behaviour = () => this.#addresses.get(address.join(".")) ?? "answers";
+    const now = behaviour();
+    if (typeof now === "number") return now;
+    let asked = false;
+    return {
+      send() {
+        asked = true;
+        const result = behaviour();
+        return typeof result === "number" ? result : 0;
+      },
+      isAnswered() {
+        const answered = asked && behaviour() === "answers";
+        asked = false;
+        return answered;
+      },
+      close() {},
+    };
   }
 
   programsIn(folder: string): readonly string[] {

@@ -3,7 +3,10 @@ import type { JobName } from "../../platform.ts";
 import { allocate } from "./allocate.ts";
 import { load, save } from "./files.ts";
 import { openFile } from "./open-file.ts";
+import { oldest } from "./process.ts";
+import { hottest } from "./sensors.ts";
 import { stamp } from "./stamp.ts";
+import { mtime, statfs } from "./status.ts";
 import { tick } from "./tick.ts";
 
 /** Runs in a process of its own, with all the time in the world: the spawner ends it past its deadline. */
@@ -21,6 +24,10 @@ export const tasks: Readonly<Record<Exclude<JobName, "exec" | "test">, JobTask>>
   load,
   save,
   stamp,
+  hottest,
+  mtime,
+  oldest,
+  statfs,
   allocate,
   openFile,
   tick,
