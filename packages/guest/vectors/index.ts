@@ -1,12 +1,18 @@
 /** All vectors; a new file of them is one line here. */
+
+import * as alive from "./checks/alive.ts";
 import * as application from "./checks/application.ts";
 import * as cpu from "./checks/cpu.ts";
+import * as file from "./checks/file.ts";
 import * as handles from "./checks/handles.ts";
 import * as memory from "./checks/memory.ts";
+import * as network from "./checks/network.ts";
 import * as oomKills from "./checks/oom-kills.ts";
 import * as processes from "./checks/processes.ts";
 import * as script from "./checks/script.ts";
+import * as space from "./checks/space.ts";
 import * as swap from "./checks/swap.ts";
+import * as temperature from "./checks/temperature.ts";
 import * as configuration from "./configuration.ts";
 import * as control from "./control.ts";
 import * as ends from "./ends.ts";
@@ -16,6 +22,11 @@ import * as stories from "./stories.ts";
 import type { Suite } from "./vector.ts";
 
 export const suites: readonly Suite[] = [
+  alive,
+  file,
+  network,
+  space,
+  temperature,
   application,
   configuration,
   control,

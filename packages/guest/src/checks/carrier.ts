@@ -1,0 +1,70 @@
+/**
+ * A network interface has lost its link, or was taken down.
+ *
+ *   /sys/class/net/eth0/operstate   "up\n" (RFC 2863); drivers that cannot tell say "unknown". Not the file carrier next to it:
+ *                                   from Linux 6.11 it waits for a lock that a sick driver may hold for ever.
+ */
+import { decode } from "../bytes.ts";
+import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
+import type { End } from "../end.ts";
+import { interfaceProblem } from "../interface-name.ts";
+import type { Platform } from "../platform.ts";
+
+const ENETUNREACH = 101;
+
+/** Milliseconds from one look to the next. */
+const PERIOD = 5000;
+
+const LOST = ["down", "lowerlayerdown", "notpresent"];
+
+class CarrierCheck implements Check {
+  readonly name: string;
+  readonly end: End;
+  readonly code = ENETUNREACH;
+  readonly period = PERIOD;
+  readonly #interface: string;
+  readonly #state: string;
+  readonly #hold: number;
+  readonly #platform: Platform;
+  #wasUp = false;
+
+  constructor(name: string, hold: number, end: End, platform: Platform) {
+    this.name = `carrier:${name}`;
+    this.end = end;
+    this.#interface = name;
+    this.#state = `/sys/class/net/${name}/operstate`;
+    this.#hold = hold;
+    this.#platform = platform;
+  }
+
+  read(): Reading {
+    const text = this.#platform.readFile(this.#state);
+    const state = text === undefined ? undefined : decode(text).trim();
+    const up = state !== undefined && !LOST.includes(state);
+    this.#wasUp ||= up;
+    const readings = { up: Number(up) };
+    if (up) return { reason: "", readings };
+    const what = state === undefined ? `there is no interface ${this.#interface}` : `${this.#interface} is ${state}`;
+    if (this.#wasUp) return { reason: what, readings, hold: this.#hold };
+    return { reason: `${what}; not up once since start`, readings, hold: this.#hold, end: "alarm" };
+  }
+}
+
+export const carrier: CheckKind = {
+  keys: [
+    {
+      name: "carrier",
+      type: "texts",
+      form: "NAME",
+      most: 16,
+      problemWith: interfaceProblem,
+      help: "network interface that must have a link; one line each",
+    },
+    endKey("carrier", "alarm"),
+  ],
+  create({ settings, platform }) {
+    const hold = settings.number("retry-timeout") * 1000;
+    const end = settings.end("carrier");
+    return settings.texts("carrier").map((name) => new CarrierCheck(name, hold, end, platform));
+  },
+};
