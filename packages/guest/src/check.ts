@@ -55,6 +55,8 @@ export interface Context {
 export interface Signs {
   /** Messages of the kernel about failing disks and file systems, counted. */
   disk: number;
+  /** Block devices, as the kernel names them, whose file system it has shut down; undefined: none. */
+  shutDown?: readonly string[];
 }
 
 /** One kind of check: its configuration keys, and the checks that a configuration asks for. One file each in `checks/`. */

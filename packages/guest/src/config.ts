@@ -37,6 +37,7 @@ export type Key = {
     })
   | (MaybeProgram & {
       readonly type: "paths";
+      readonly word?: string;
       /** How many at most. */
       readonly most: number;
       readonly fallback: readonly string[];

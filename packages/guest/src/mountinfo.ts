@@ -10,10 +10,20 @@ export interface Mount {
   /** Device number, `MAJOR:MINOR`. */
   readonly device: string;
   readonly type: string;
+  /** What is mounted: a device's path, a server's export, or only a name. */
+  readonly source: string;
   /** Read-only by this mount's own flag: an administrator's doing, never an error's. */
   readonly readOnlyByIntent: boolean;
   /** The file system's own flags, `rw,errors=remount-ro`; they explain, but an error need not show in them. */
   readonly flags: string;
+}
+
+/** Whether the file system has given up by its own account. Many a kernel keeps that to itself: ext4 from 6.1 to 6.14, XFS always. */
+export function isShutDown({ type, flags, readOnlyByIntent }: Mount): boolean {
+  const all = flags.split(",");
+  // Btrfs turns the file system read-only and leaves the mount as it is; an administrator's remount sets both.
+  if (type === "btrfs" && all.includes("ro") && !readOnlyByIntent) return true;
+  return all.includes("shutdown") || all.includes("emergency_ro");
 }
 
 const NEWLINE = 10;
@@ -56,6 +66,7 @@ export class MountSearch {
     this.found = {
       device: fields[2] as string,
       type: fields[dash + 1] ?? "",
+      source: unescapePath(fields[dash + 2] ?? ""),
       readOnlyByIntent: (fields[5] as string).split(",").includes("ro"),
       flags: fields[dash + 3] ?? "",
     };
@@ -69,4 +80,29 @@ function escapePath(path: string): string {
     escaped += " \t\n\\".includes(character) ? `\\0${character.charCodeAt(0).toString(8).padStart(2, "0")}` : character;
   }
   return escaped;
+}
+
+/** The reverse: any three octal digits behind a backslash are one character. */
+export function unescapePath(text: string): string {
+  let at = text.indexOf("\\");
+  if (at === -1) return text;
+  let path = "";
+  let start = 0;
+  for (; at !== -1; at = text.indexOf("\\", at)) {
+    const code = octal(text.slice(at + 1, at + 4));
+    if (Number.isNaN(code)) at += 1;
+    else {
+      path += text.slice(start, at) + String.fromCharCode(code);
+      at += 4;
+      start = at;
+    }
+  }
+  return path + text.slice(start);
+}
+
+/** Three octal digits as a number; NaN where they are none. */
+function octal(digits: string): number {
+  let value = digits.length === 3 ? 0 : Number.NaN;
+  for (const digit of digits) value = value * 8 + (digit >= "0" && digit <= "7" ? Number(digit) : Number.NaN);
+  return value;
 }

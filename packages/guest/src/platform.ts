@@ -18,8 +18,9 @@ export interface Platform {
   /**
    * Has a job done by a process of its own, which is killed after `deadline` ms; nobody waits, the outcome is looked for in later
    * rounds. No fork of the daemon's: a spawner, forked at start, does it. Every disk access but a probe's is a job.
+   * @param then `wake`: has a round run early when it has ended
    */
-  startJob(job: Job, deadline: number): RunningJob;
+  startJob(job: Job, deadline: number, then?: "wake"): RunningJob;
   /** Paths of the programs in a folder, by name, hidden ones left out. It touches the disk: at start only, when nothing is fed yet. */
   programsIn(folder: string): readonly string[];
   /** Waits until no job runs and no probe has a question out, at most until `until` (ms); nothing is fed meanwhile. */
@@ -43,6 +44,8 @@ export interface Platform {
    * it has a round run early.
    */
   openInbox(uid: number, take: (datagram: Datagram) => boolean): Inbox;
+  /** The kernel's log from now on; undefined where it cannot be read. A record has a round run early, at most one each second. */
+  kernelLog(): KernelLog | undefined;
   /** One line to the log (standard error) and, when `urgent`, to the kernel's log too. Dropped rather than waited for. */
   log(line: string, urgent?: boolean): void;
   /** One message to the host; false where there is no channel or the host does not take it. */
@@ -69,6 +72,8 @@ export const JOB_NAMES = [
   "allocate",
   "openFile",
   "tick",
+  "readDevice",
+  "thaw",
 ] as const;
 export type JobName = (typeof JOB_NAMES)[number];
 
@@ -120,6 +125,16 @@ export interface Inbox {
    * made. Then it is made anew.
    */
   settle(): boolean;
+}
+
+export interface KernelLog {
+  /**
+   * The next record (Documentation/ABI/testing/dev-kmsg), valid until the next call; `lost`: some were overwritten before they were
+   * read; undefined when there is none yet.
+   */
+  next(): Uint8Array | "lost" | undefined;
+  /** Goes to the end: what is there now will not be read. */
+  skip(): void;
 }
 
 /** The watchdog device, opened and so ticking. */

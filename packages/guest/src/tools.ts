@@ -136,7 +136,7 @@ function describe(key: Key): string {
     case "switch":
       return `${key.fallback ? "yes" : "no"}  (yes or no)`;
     case "path":
-      return `${key.fallback}  (absolute path${key.word === undefined ? "" : `, ${key.word}`}, or none)`;
+      return `${key.fallback}  (${pathOr(key.word)})`;
     case "attribute":
       return `  (${key.min} to ${key.max}, ${key.unit}; belongs to the ${key.of} above it)`;
     case "retired":
@@ -146,6 +146,10 @@ function describe(key: Key): string {
     case "texts":
       return `${key.form}  (may be repeated)`;
     default:
-      return `${key.fallback.join(" ")}  (absolute path, or none; may be repeated)`;
+      return `${key.fallback.join(" ")}  (${pathOr(key.word)}; may be repeated)`;
   }
+}
+
+function pathOr(word: string | undefined): string {
+  return `absolute path, ${word === undefined ? "" : `${word} `}or none`;
 }

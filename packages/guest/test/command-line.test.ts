@@ -136,7 +136,7 @@ suite("bernard-guest", () => {
     for (const line of [
       "watchdog-timeout = 30  (1 to 2046, seconds)",
       "realtime = yes  (yes or no)",
-      "disk = /  (absolute path, or none; may be repeated)",
+      "disk = auto  (absolute path, auto or none; may be repeated)",
     ]) {
       assert.ok(stdout.includes(line), line);
     }
@@ -155,7 +155,7 @@ suite("bernard-guest", () => {
     );
     const bad = await call(["--once", "--config", "CONF"], "disk = /nowhere\nmin-available = 0");
     assert.deepEqual(
-      [bad.status, bad.stdout.startsWith("disk:/nowhere  failing  nothing is mounted at /nowhere (")],
+      [bad.status, /^disk:\/nowhere +failing +nothing is mounted at \/nowhere \(/m.test(bad.stdout)],
       [1, true],
     );
     const readOnly = await call(["--once", "--config", "CONF"], "disk = /proc\nmin-available = 0");
@@ -175,7 +175,7 @@ suite("bernard-guest", () => {
       const said = createInterface({ input: daemon.stderr });
       for await (const line of said) {
         if (line.startsWith("warning: not protected")) continue; // where this machine does not let us be
-        assert.equal(line, "bernard-guest 0.1.0: feeding nothing; checks: memory disk:/dev/shm");
+        assert.match(line, /^bernard-guest 0\.1\.0: feeding nothing.*; checks: memory .*disk:\/dev\/shm/);
         daemon.kill("SIGHUP"); // no end: what follows is the signal's doing
         daemon.kill(signal);
         break;

@@ -16,13 +16,13 @@ export const good = suite(
     ];
   },
   [
-    ["empty: the defaults", "", ["/var/lib/bernard-guest", 30, true, ["/"]]],
+    ["empty: the defaults", "", ["/var/lib/bernard-guest", 30, true, ["auto"]]],
     [
       "comments, blank lines, spaces, DOS line ends",
       "# a\r\n\r\n  watchdog-timeout   =  10 \r\n",
-      ["/var/lib/bernard-guest", 10, true, ["/"]],
+      ["/var/lib/bernard-guest", 10, true, ["auto"]],
     ],
-    ["fractions", "interval = 2.5", ["/var/lib/bernard-guest", 30, true, ["/"]]],
+    ["fractions", "interval = 2.5", ["/var/lib/bernard-guest", 30, true, ["auto"]]],
     ["a list replaces its default", "disk = /a\ndisk = /b/", ["/var/lib/bernard-guest", 30, true, ["/a", "/b"]]],
     ["an empty list", "disk = none", ["/var/lib/bernard-guest", 30, true, []]],
     [
@@ -33,17 +33,17 @@ export const good = suite(
     [
       "a comment behind a number or a word",
       "watchdog-timeout = 20 # s\nrealtime = no#!",
-      ["/var/lib/bernard-guest", 20, false, ["/"]],
+      ["/var/lib/bernard-guest", 20, false, ["auto"]],
     ],
     ["but not behind a path", "disk = /a # b", ["/var/lib/bernard-guest", 30, true, ["/a # b"]]],
-    ["words in any case", "realtime = NO", ["/var/lib/bernard-guest", 30, false, ["/"]]],
+    ["words in any case", "realtime = NO", ["/var/lib/bernard-guest", 30, false, ["auto"]]],
     [
       "an empty value: no path, no more of a list, and a default that stays",
       "state-directory =\nwatchdog-timeout =\nrealtime =\ndisk = /a\ndisk =",
       ["none", 30, true, ["/a"]],
     ],
     ["a list that is only empty", "disk =", ["/var/lib/bernard-guest", 30, true, []]],
-    ["a path that is none", "state-directory = none\nrealtime = no", ["none", 30, false, ["/"]]],
+    ["a path that is none", "state-directory = none\nrealtime = no", ["none", 30, false, ["auto"]]],
     ["equals signs in a value", "disk = /a=b", ["/var/lib/bernard-guest", 30, true, ["/a=b"]]],
   ],
 );
@@ -85,7 +85,7 @@ export const bad = suite(
     [
       "relative path",
       "disk = data",
-      ["/etc/b.conf:1: disk: 'data' is neither 'none' nor an absolute path of less than 1024 characters"],
+      ["/etc/b.conf:1: disk: 'data' is neither 'auto', 'none' nor an absolute path of less than 1024 characters"],
     ],
     ["a zero byte", "disk = /a\0b", ["/etc/b.conf:1: not a setting: 'disk = /a\0b'; write 'key = value'"]],
     [

@@ -3,8 +3,10 @@
 import * as alive from "./checks/alive.ts";
 import * as application from "./checks/application.ts";
 import * as cpu from "./checks/cpu.ts";
+import * as disk from "./checks/disk.ts";
 import * as file from "./checks/file.ts";
 import * as handles from "./checks/handles.ts";
+import * as kernelLog from "./checks/kernel-log.ts";
 import * as memory from "./checks/memory.ts";
 import * as network from "./checks/network.ts";
 import * as oomKills from "./checks/oom-kills.ts";
@@ -31,8 +33,10 @@ export const suites: readonly Suite[] = [
   configuration,
   control,
   cpu,
+  disk,
   ends,
   handles,
+  kernelLog,
   memory,
   notify,
   oomKills,

@@ -1,6 +1,7 @@
 /** The kernel's text files, as kernels print them and as they do not. */
 import { decode, encode, numberBehind } from "../src/bytes.ts";
-import { MountSearch } from "../src/mountinfo.ts";
+import { parseFstab } from "../src/fstab.ts";
+import { isShutDown, MountSearch, unescapePath } from "../src/mountinfo.ts";
 import { suite } from "./vector.ts";
 
 const meminfo =
@@ -62,29 +63,109 @@ function findMount(point: string, chunkSize: number): unknown {
 }
 
 export const chunks = suite("MountSearch, chunk by chunk", (size: number) => findMount("/data", size), [
-  ["one byte at a time", 1, { device: "254:0", type: "ext4", readOnlyByIntent: false, flags: "rw,errors=remount-ro" }],
+  [
+    "one byte at a time",
+    1,
+    {
+      device: "254:0",
+      type: "ext4",
+      source: "/dev/mapper/data",
+      readOnlyByIntent: false,
+      flags: "rw,errors=remount-ro",
+    },
+  ],
   [
     "a chunk that ends in a line",
     64,
-    { device: "254:0", type: "ext4", readOnlyByIntent: false, flags: "rw,errors=remount-ro" },
+    {
+      device: "254:0",
+      type: "ext4",
+      source: "/dev/mapper/data",
+      readOnlyByIntent: false,
+      flags: "rw,errors=remount-ro",
+    },
   ],
 ]);
 
 export const mounts = suite("MountSearch", (point: string) => findMount(point, 4096), [
-  ["root", "/", { device: "0:2", type: "rootfs", readOnlyByIntent: false, flags: "rw" }],
+  ["root", "/", { device: "0:2", type: "rootfs", source: "rootfs", readOnlyByIntent: false, flags: "rw" }],
   [
     "optional fields skipped",
     "/data",
-    { device: "254:0", type: "ext4", readOnlyByIntent: false, flags: "rw,errors=remount-ro" },
+    {
+      device: "254:0",
+      type: "ext4",
+      source: "/dev/mapper/data",
+      readOnlyByIntent: false,
+      flags: "rw,errors=remount-ro",
+    },
   ],
-  ["escaped space", "/with space", { device: "254:1", type: "xfs", readOnlyByIntent: true, flags: "rw" }],
+  [
+    "escaped space",
+    "/with space",
+    { device: "254:1", type: "xfs", source: "/dev/vdb", readOnlyByIntent: true, flags: "rw" },
+  ],
   [
     "forced read-only is not intent",
     "/btr",
-    { device: "0:30", type: "btrfs", readOnlyByIntent: false, flags: "ro,space_cache" },
+    { device: "0:30", type: "btrfs", source: "/dev/vdc", readOnlyByIntent: false, flags: "ro,space_cache" },
   ],
-  ["the topmost of two", "/stacked", { device: "254:3", type: "ext4", readOnlyByIntent: true, flags: "rw" }],
+  [
+    "the topmost of two",
+    "/stacked",
+    { device: "254:3", type: "ext4", source: "/dev/vde", readOnlyByIntent: true, flags: "rw" },
+  ],
   ["not a mount", "/elsewhere", "none"],
+]);
+
+const flags = (type: string, text: string, readOnlyByIntent = false) => ({
+  device: "254:0",
+  type,
+  source: "/dev/vda",
+  readOnlyByIntent,
+  flags: text,
+});
+
+export const shutDowns = suite("isShutDown", isShutDown, [
+  ["ext4, well", flags("ext4", "rw,errors=remount-ro"), false],
+  ["ext4 in error state, from 6.15 on", flags("ext4", "rw,emergency_ro"), true],
+  ["ext4 shut down, from 6.18 on", flags("ext4", "rw,shutdown,errors=continue"), true],
+  ["ext4 remounted by an administrator", flags("ext4", "ro", true), false],
+  ["btrfs forced read-only", flags("btrfs", "ro,space_cache=v2,subvol=/"), true],
+  ["btrfs remounted by an administrator", flags("btrfs", "ro,space_cache=v2", true), false],
+  ["an option that only begins like one", flags("xfs", "rw,shutdownish"), false],
+]);
+
+export const escapes = suite("unescapePath", unescapePath, [
+  ["nothing to do", "/data", "/data"],
+  ["space, tab, newline, backslash", "/a\\040b\\011c\\012d\\134e", "/a b\tc\nd\\e"],
+  ["two in a row", "\\040\\040", "  "],
+  ["no digits, too few, no octal ones", "/a\\x\\04\\089", "/a\\x\\04\\089"],
+]);
+
+const fstab = `# /etc/fstab: static file system information.
+UUID=5e1f-22 /               ext4    errors=remount-ro 0       1
+LABEL=var\t/var/my\\040data\txfs\tdefaults,nofail\t0\t2
+/dev/sr0     /media/cdrom0   udf,iso9660 user,noauto     0       0
+UUID=77 none swap sw 0 0
+  # indented comment
+/dev/vdb /short ext4
+/dev/vdc
+`;
+
+export const fstabs = suite("parseFstab", parseFstab, [
+  [
+    "comments, tabs, escapes, swap, missing fields",
+    fstab,
+    [
+      { point: "/", type: "ext4", options: ["errors=remount-ro"] },
+      { point: "/var/my data", type: "xfs", options: ["defaults", "nofail"] },
+      { point: "/media/cdrom0", type: "udf,iso9660", options: ["user", "noauto"] },
+      { point: "/short", type: "ext4", options: [""] },
+    ],
+  ],
+  ["empty", "", []],
+  ["DOS line ends", "/dev/vda / ext4 rw\r\n", [{ point: "/", type: "ext4", options: ["rw"] }]],
 ]);
 
 export const arithmetic = suite("numbers", (sum: readonly [number, number]) => sum[0] + sum[1], [

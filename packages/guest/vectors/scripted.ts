@@ -6,6 +6,7 @@ import {
   type Inbox,
   type Job,
   type JobOutcome,
+  type KernelLog,
   type Ping,
   type Platform,
   type Probe,
@@ -26,6 +27,8 @@ export interface Change {
   readonly jobs?: Readonly<Record<string, JobOutcome | "hang">>;
   /** What addresses do with requests from now on, by their bytes joined with dots; a negative errno: they cannot be sent. Others answer. */
   readonly pings?: Readonly<Record<string, "answers" | "silent" | number>>;
+  /** Records that the kernel's log gets; null: some that were overwritten before anybody read them. */
+  readonly kernelLog?: readonly (string | null)[];
   /** Where a hanging probe sleeps. */
   readonly asleep?: string;
   /** What programs send at that time. */
@@ -53,6 +56,8 @@ export class ScriptedPlatform implements Platform {
   readonly #outcomes = new Map<string, JobOutcome | "hang">();
   readonly #jobs: { what: string; deadline: number; outcome: JobOutcome | undefined }[] = [];
 
+  #records: (string | null)[] = [];
+
   constructor(files: Readonly<Record<string, string>>) {
     for (const [path, text] of Object.entries(files)) this.#files.set(path, text);
   }
@@ -66,6 +71,7 @@ export class ScriptedPlatform implements Platform {
     this.#behaviour = change.probe ?? this.#behaviour;
     this.#asleep = change.asleep ?? this.#asleep;
     for (const [address, behaviour] of Object.entries(change.pings ?? {})) this.#addresses.set(address, behaviour);
+    for (const record of change.kernelLog ?? []) this.#records.push(record);
     for (const [job, outcome] of Object.entries(change.jobs ?? {})) this.#outcomes.set(job, outcome);
     this.#socketsGone ||= change.socketsGone ?? false;
     this.#socketProblem = change.socketProblem ?? this.#socketProblem;
@@ -90,6 +96,7 @@ export class ScriptedPlatform implements Platform {
     const running = { what: job.join(" "), deadline: this.#now + deadline, outcome: undefined };
     this.#jobs.push(running);
     if (job[0] === "exec") this.note(`runs ${job.slice(2).join(" ")}`);
+    if (job[0] === "thaw") this.note(running.what);
     return running;
   }
 
@@ -131,6 +138,19 @@ export class ScriptedPlatform implements Platform {
 
   wakeOnPressure(): boolean {
     return true;
+  }
+
+  kernelLog(): KernelLog {
+    return {
+      next: () => {
+        const record = this.#records.shift();
+        if (record === undefined) return undefined;
+        return record === null ? "lost" : encode(record);
+      },
+      skip: () => {
+        this.note(`passed over ${this.#records.splice(0).length} records`);
+      },
+    };
   }
 
   now(): number {
@@ -197,6 +217,8 @@ export class ScriptedPlatform implements Platform {
       "repair of",
       "shuts down",
       "muted",
+      "storage is down",
+      "can be read",
     ];
     if (telling.some((part) => line.includes(part))) this.note(`log: ${line}`);
   }

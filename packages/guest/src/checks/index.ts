@@ -9,6 +9,7 @@ import { file } from "./file.ts";
 import { handles } from "./handles.ts";
 import { heartbeatFile } from "./heartbeat-file.ts";
 import { networkInterface } from "./interface.ts";
+import { kernelLog } from "./kernel-log.ts";
 import { lateness } from "./lateness.ts";
 import { load } from "./load.ts";
 import { memory } from "./memory.ts";
@@ -21,6 +22,7 @@ import { swap } from "./swap.ts";
 import { temperature } from "./temperature.ts";
 import { thrash } from "./thrash.ts";
 
+// The kernel's log before the disks, which go by it.
 export const checkKinds: readonly CheckKind[] = [
   memory,
   allocation,
@@ -31,6 +33,7 @@ export const checkKinds: readonly CheckKind[] = [
   lateness,
   processes,
   handles,
+  kernelLog,
   disk,
   space,
   file,

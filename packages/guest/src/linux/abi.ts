@@ -42,6 +42,9 @@ export const O_NONBLOCK = 0o4000;
 export const O_NOFOLLOW = ARCH === "arm64" ? 0o100000 : 0o400000;
 export const O_CLOEXEC = 0o2000000;
 
+/** Bits 14 and 16 have changed places on arm64. */
+export const O_DIRECT = ARCH === "arm64" ? 0o200000 : 0o40000;
+
 export const POLLIN = 1;
 export const POLLPRI = 2;
 export const POLLOUT = 4;
@@ -59,6 +62,7 @@ export const EISDIR = 21;
 export const EINVAL = 22;
 export const ENOTTY = 25;
 export const ENOSPC = 28;
+export const EPIPE = 32;
 export const ENAMETOOLONG = 36;
 export const EDQUOT = 122;
 export const EMSGSIZE = 90;
@@ -138,3 +142,9 @@ export const SOCK_DGRAM = 2;
 export const SOL_SOCKET = 1;
 export const SO_PASSCRED = 16;
 export const SO_PEERCRED = 17;
+
+export const SEEK_END = 2;
+
+/** include/uapi/linux/fs.h; the first names a size_t and fills a u64. */
+export const BLKGETSIZE64 = LONG === 8 ? 0x80081272 : 0x80041272;
+export const FITHAW = 0xc0045878;

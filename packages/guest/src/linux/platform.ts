@@ -1,6 +1,6 @@
 /** The real system behind {@link Platform}: one process, one place where it waits. */
 import { decode, encode } from "../bytes.ts";
-import type { Datagram, Inbox, Job, Ping, Platform, Probe, RunningJob } from "../platform.ts";
+import type { Datagram, Inbox, Job, KernelLog, Ping, Platform, Probe, RunningJob } from "../platform.ts";
 import * as abi from "./abi.ts";
 import { type Household, writeOomScore } from "./child.ts";
 import { endGuest } from "./ending.ts";
@@ -15,6 +15,12 @@ const STDERR = 2;
 /** Bytes of a log line; a pipe that poll calls writable takes as much at once. */
 const LOG_LINE = 512;
 
+/** Bytes of a record of the kernel's log, more than one ever has (CONSOLE_EXT_LOG_MAX). */
+const KERNEL_LOG_RECORD = 8192;
+
+/** Milliseconds in which the kernel's log calls for no second early round. */
+const KERNEL_LOG_REST = 1000;
+
 export interface PlatformOptions {
   /** Path of the channel's port, undefined for none. */
   readonly channel: string | undefined;
@@ -26,7 +32,11 @@ export interface PlatformOptions {
   readonly runtimeDirectory: string | undefined;
 }
 
-type Watching = system.Watched & { readonly onReady: () => boolean };
+type Watching = system.Watched & {
+  readonly onReady: () => boolean;
+  /** Undefined: always. */
+  readonly isOn?: () => boolean;
+};
 
 /** Why a wait ended: its time was up, something calls for an early round, or a signal came. */
 export type Wakening = "due" | "early" | "stop" | "reload" | "hand over";
@@ -53,6 +63,8 @@ export class LinuxPlatform implements Platform, Loop {
   #log: number;
   #channel = -1;
   #midLine = true;
+  /** A child has said what calls for an early round. */
+  #hasNews = false;
   #locked = false;
 
   constructor(options: PlatformOptions) {
@@ -119,8 +131,8 @@ export class LinuxPlatform implements Platform, Loop {
     return probe;
   }
 
-  startJob(job: Job, deadline: number): RunningJob {
-    return this.#spawner.start(job, deadline);
+  startJob(job: Job, deadline: number, then?: "wake"): RunningJob {
+    return this.#spawner.start(job, deadline, then === "wake");
   }
 
   openPing(address: Uint8Array): Ping | number {
@@ -167,6 +179,30 @@ export class LinuxPlatform implements Platform, Loop {
     const variables = environment === undefined ? [] : decode(environment).split("\0");
     const path = variables.find((variable) => variable.startsWith(NOTIFY_SOCKET))?.slice(NOTIFY_SOCKET.length);
     return path === undefined || sendDatagram(path, encode(state)) === 0;
+  }
+
+  kernelLog(): KernelLog | undefined {
+    const fd = system.open("/dev/kmsg", abi.O_RDONLY | abi.O_NONBLOCK);
+    if (fd < 0) return undefined;
+    const skip = () => {
+      system.seekEnd(fd);
+    };
+    skip();
+    // In a flood it is always readable: then the rounds themselves are enough.
+    let quietUntil = 0;
+    const onReady = () => {
+      quietUntil = now() + KERNEL_LOG_REST;
+      return true;
+    };
+    this.#watched.set(this.adopt(fd), { fd, events: abi.POLLIN, onReady, isOn: () => now() >= quietUntil });
+    return {
+      next() {
+        const bytes = system.readFrom(fd, KERNEL_LOG_RECORD);
+        if (typeof bytes !== "number") return bytes.length > 0 ? bytes : undefined;
+        return bytes === -abi.EPIPE ? "lost" : undefined;
+      },
+      skip,
+    };
   }
 
   watch(fd: number, events: number, onReady: () => boolean): void {
@@ -238,7 +274,7 @@ export class LinuxPlatform implements Platform, Loop {
   }
 
   #waitOnce(until: number): Wakening {
-    const watched = [...this.#watched.values()];
+    const watched = [...this.#watched.values()].filter(({ isOn }) => isOn === undefined || isOn());
     const next = Math.min(until, this.#control?.expire(now()) ?? until);
     const ready = this.#poll([{ fd: this.#signals, events: abi.POLLIN }, ...watched], next);
     let called: Wakening = "due";
@@ -246,6 +282,8 @@ export class LinuxPlatform implements Platform, Loop {
       if (index === 0) called = this.#takeSignal();
       else if (this.#isReady(watched[index - 1]) && called === "due") called = "early";
     }
+    if (this.#hasNews && called === "due") called = "early";
+    this.#hasNews = false;
     return called;
   }
 
@@ -254,7 +292,7 @@ export class LinuxPlatform implements Platform, Loop {
     const children = [...this.#probes, this.#spawner].filter((child) => child.answers >= 0);
     const fds = [...children.map((child) => ({ fd: child.answers, events: abi.POLLIN })), ...others];
     const ready = system.poll(fds, Math.max(0, until - now()));
-    for (const index of ready) children[index]?.receive();
+    for (const index of ready) if (children[index]?.receive()) this.#hasNews = true;
     return ready.filter((index) => index >= children.length).map((index) => index - children.length);
   }
 

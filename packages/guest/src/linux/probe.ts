@@ -82,6 +82,7 @@ export class LinuxProbe implements Probe {
   readonly #child: Child;
   readonly #now: () => number;
   #answer: ProbeAnswer | undefined;
+  #isRefused = false;
   askedAt: number | undefined;
 
   constructor(task: ProbeTask, household: Household, clock: () => number) {
@@ -119,12 +120,15 @@ export class LinuxProbe implements Probe {
     return typeof text === "number" || text[0] === 48 ? "" : decode(text);
   }
 
-  /** Takes what the child has sent; its end, which is no answer, is noticed here too. */
-  receive(): void {
+  /** Takes what the child has sent; its end, which is no answer, is noticed here too. True for the first refusal, which is news. */
+  receive(): boolean {
     const bytes = this.#child.read(2);
-    if (bytes === "none") return;
+    if (bytes === "none") return false;
     this.askedAt = undefined;
-    if (bytes?.length !== 2) return;
+    if (bytes?.length !== 2) return false;
     this.#answer = { step: PROBE_STEPS[bytes[0] as number] as ProbeStep, errno: bytes[1] as number };
+    const wasRefused = this.#isRefused;
+    this.#isRefused = this.#answer.errno !== 0;
+    return this.#isRefused && !wasRefused;
   }
 }

@@ -191,7 +191,7 @@ function become([log = "", ...argv]: readonly string[]): number {
 export class Spawner {
   readonly #child: Child;
   readonly #frames = new Frames();
-  readonly #jobs = new Map<string, { outcome: JobOutcome | undefined }>();
+  readonly #jobs = new Map<string, { outcome: JobOutcome | undefined; readonly wakes: boolean }>();
   #lastId = 0;
 
   constructor(household: Household) {
@@ -207,10 +207,11 @@ export class Spawner {
     return this.#jobs.size > 0;
   }
 
-  start(job: Job, deadline: number): RunningJob {
+  /** @param wakes whether its end calls for an early round */
+  start(job: Job, deadline: number, wakes: boolean): RunningJob {
     this.#lastId += 1;
     const id = String(this.#lastId);
-    const running: { outcome: JobOutcome | undefined } = { outcome: undefined };
+    const running: { outcome: JobOutcome | undefined; readonly wakes: boolean } = { outcome: undefined, wakes };
     const request = frame([id, String(Math.ceil(deadline)), ...job]);
     if (request.length > PIPE_BUF) running.outcome = { status: UNBORN, output: String(abi.E2BIG) };
     else if (!this.#child.write(request)) running.outcome = { status: UNBORN, output: String(abi.EAGAIN) };
@@ -218,19 +219,25 @@ export class Spawner {
     return running;
   }
 
-  /** Takes what the spawner has sent. When it was killed, so were its jobs: that is its end's doing, not theirs. */
-  receive(): void {
+  /**
+   * Takes what the spawner has sent; true when a job has ended that wakes. When it was killed, so were its jobs: that is its end's doing,
+   * not theirs.
+   */
+  receive(): boolean {
     const bytes = this.#child.read(PIPE_BUF);
-    if (bytes === "none") return;
+    if (bytes === "none") return false;
     if (bytes === undefined) {
       for (const job of this.#jobs.values()) job.outcome = { status: UNBORN, output: String(abi.EAGAIN) };
       this.#jobs.clear();
-      return;
+      return false;
     }
+    let wakes = false;
     for (const [id = "", status = "", output = ""] of this.#frames.take(bytes.slice())) {
       const job = this.#jobs.get(id);
       if (job !== undefined) job.outcome = { status: Number(status), output };
+      wakes ||= job?.wakes === true;
       this.#jobs.delete(id);
     }
+    return wakes;
   }
 }

@@ -18,6 +18,7 @@ import {
   O_CLOEXEC,
   O_RDONLY,
   RLIMIT_FSIZE,
+  SEEK_END,
   SIGCHLD,
   SO_PEERCRED,
   SOCK_CLOEXEC,
@@ -215,6 +216,19 @@ export function readTo(fd: number, at: number, size: number): number {
 export function readAgain(fd: number): Uint8Array | number {
   const size = sys(NR.pread64, SECOND, fd, contentAt, CONTENT, 0, 0);
   return size < 0 ? size : arena.subarray(0, size);
+}
+
+const TWO_TO_32 = 2 ** 32;
+
+/** As much of an open file from `offset` on as goes into `to`; the bytes read, or a negative errno. Where a long has 32 bits, offsets go in two halves. */
+export function readInto(fd: number, to: Uint8Array, offset: number): number {
+  const [low, high] = LONG === 8 ? [offset, 0] : [offset % TWO_TO_32, Math.floor(offset / TWO_TO_32)];
+  return sys(NR.pread64, SECOND, fd, address(to), to.length, low, high);
+}
+
+/** To the end of what can be sought in. */
+export function seekEnd(fd: number): number {
+  return sys(NR.lseek, 0, fd, 0, SEEK_END);
 }
 
 /** The byte at `offset` of an open file, or a negative errno. i386 takes the offset in two halves; the second is 0. */

@@ -4,9 +4,11 @@ import { allocate } from "./allocate.ts";
 import { load, save } from "./files.ts";
 import { openFile } from "./open-file.ts";
 import { oldest } from "./process.ts";
+import { readDevice } from "./read-device.ts";
 import { hottest } from "./sensors.ts";
 import { stamp } from "./stamp.ts";
 import { mtime, statfs } from "./status.ts";
+import { thaw } from "./thaw.ts";
 import { tick } from "./tick.ts";
 
 /** Runs in a process of its own, with all the time in the world: the spawner ends it past its deadline. */
@@ -31,4 +33,6 @@ export const tasks: Readonly<Record<Exclude<JobName, "exec" | "test">, JobTask>>
   allocate,
   openFile,
   tick,
+  readDevice,
+  thaw,
 };
