@@ -1,4 +1,4 @@
-/** The daemon's tools: `--help`, `--version`, `--check` and `--once`. */
+/** The daemon's tools: `--help`, `--version`, `--check`, `--once`, and the commands of tools/. */
 import type { Key, Settings } from "./config.ts";
 import { complain, createChecks, DEFAULT_FILE, EXIT, loadSettings, print } from "./configure.ts";
 import { LinuxPlatform } from "./linux/platform.ts";
@@ -11,6 +11,9 @@ import { VERSION } from "./version.ts";
 
 /** A probe that has not answered by then (ms) is reported as hanging. */
 const ONCE_PATIENCE = 5500;
+
+/** As long (ms) a machine may take to answer an echo request. */
+const REPLY_PATIENCE = 1000;
 
 main();
 
@@ -85,6 +88,7 @@ function once(file: string): never {
   const checks = createChecks(settings, platform, "once");
   for (const check of checks) check.read(now());
   platform.settle(now() + ONCE_PATIENCE);
+  platform.awaitReplies(now() + REPLY_PATIENCE);
   let findings = 0;
   const rows = checks.map((check) => {
     const { reason, readings } = check.read(now());

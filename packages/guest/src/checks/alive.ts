@@ -36,18 +36,26 @@ interface Finder {
   look(now: number): { readonly alive: boolean; readonly missing: string } | undefined;
 }
 
+interface AliveLimits {
+  /** Milliseconds. */
+  readonly hold: number;
+  /** Whether it must live though it was not seen alive: a single look has no past. */
+  readonly expected: boolean;
+}
+
 class AliveCheck implements Check {
   readonly name: string;
   readonly end: End;
   readonly code = ESRCH;
   readonly #hold: number;
   readonly #finder: Finder;
-  #hasLived = false;
+  #hasLived: boolean;
 
-  constructor(name: string, finder: Finder, hold: number, end: End) {
+  constructor(name: string, finder: Finder, limits: AliveLimits, end: End) {
     this.name = name;
     this.end = end;
-    this.#hold = hold;
+    this.#hold = limits.hold;
+    this.#hasLived = limits.expected;
     this.#finder = finder;
   }
 
@@ -264,17 +272,17 @@ export const alive: CheckKind = {
     },
     endKey("process", "reboot"),
   ],
-  create({ settings, platform }) {
-    const hold = settings.number("retry-timeout") * 1000;
+  create({ settings, platform, use }) {
+    const limits = { hold: settings.number("retry-timeout") * 1000, expected: use === "once" };
     const end = settings.end("process");
     return [
       ...settings
         .paths("pidfile")
-        .map((path) => new AliveCheck(`pidfile:${path}`, new PidFile(path, platform), hold, end)),
+        .map((path) => new AliveCheck(`pidfile:${path}`, new PidFile(path, platform), limits, end)),
       ...settings
         .texts("process")
-        .map((name) => new AliveCheck(`process:${name}`, new ProcessName(name, platform), hold, end)),
-      ...settings.texts("unit").map((name) => new AliveCheck(`unit:${name}`, new Unit(name, platform), hold, end)),
+        .map((name) => new AliveCheck(`process:${name}`, new ProcessName(name, platform), limits, end)),
+      ...settings.texts("unit").map((name) => new AliveCheck(`unit:${name}`, new Unit(name, platform), limits, end)),
     ];
   },
 };

@@ -5,7 +5,7 @@
  *                                   from Linux 6.11 it waits for a lock that a sick driver may hold for ever.
  */
 import { decode } from "../bytes.ts";
-import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
+import { type Check, type CheckKind, endKey, type Reading, type Use } from "../check.ts";
 import type { End } from "../end.ts";
 import { interfaceProblem } from "../interface-name.ts";
 import type { Platform } from "../platform.ts";
@@ -26,15 +26,16 @@ class CarrierCheck implements Check {
   readonly #state: string;
   readonly #hold: number;
   readonly #platform: Platform;
-  #wasUp = false;
+  #wasUp: boolean;
 
-  constructor(name: string, hold: number, end: End, platform: Platform) {
+  constructor(name: string, use: Use, hold: number, end: End, platform: Platform) {
     this.name = `carrier:${name}`;
     this.end = end;
     this.#interface = name;
     this.#state = `/sys/class/net/${name}/operstate`;
     this.#hold = hold;
     this.#platform = platform;
+    this.#wasUp = use === "once"; // a single look has no past: it expects that all is well
   }
 
   read(): Reading {
@@ -62,9 +63,9 @@ export const carrier: CheckKind = {
     },
     endKey("carrier", "alarm"),
   ],
-  create({ settings, platform }) {
+  create({ settings, platform, use }) {
     const hold = settings.number("retry-timeout") * 1000;
     const end = settings.end("carrier");
-    return settings.texts("carrier").map((name) => new CarrierCheck(name, hold, end, platform));
+    return settings.texts("carrier").map((name) => new CarrierCheck(name, use, hold, end, platform));
   },
 };

@@ -30,6 +30,8 @@ interface FileLimits {
   readonly change: number | undefined;
   readonly hold: number;
   readonly hangHold: number;
+  /** Whether it must be there though it was not seen there: a single look has no past. */
+  readonly expected: boolean;
 }
 
 class FileCheck implements Check {
@@ -45,7 +47,7 @@ class FileCheck implements Check {
   #lookedAt = Number.NaN;
   #errno = 0;
   #hungSince: number | undefined;
-  #wasThere = false;
+  #wasThere: boolean;
   #hasChanged = false;
 
   constructor(path: string, limits: FileLimits, end: End, platform: Platform) {
@@ -53,6 +55,7 @@ class FileCheck implements Check {
     this.end = end;
     this.#path = path;
     this.#limits = limits;
+    this.#wasThere = limits.expected;
     this.#stat = new RecurringJob(platform, ["mtime", path], DEADLINE);
   }
 
@@ -131,13 +134,13 @@ export const file: CheckKind = {
     },
     endKey("file", "reboot"),
   ],
-  create({ settings, platform }) {
+  create({ settings, platform, use }) {
     const hold = settings.number("retry-timeout") * 1000;
     const hangHold = settings.number("hang-hold") * 1000;
     return settings.paths("file").map((path) => {
       const seconds = settings.attribute("change", path);
       const change = seconds === undefined ? undefined : seconds * 1000;
-      return new FileCheck(path, { change, hold, hangHold }, settings.end("file"), platform);
+      return new FileCheck(path, { change, hold, hangHold, expected: use === "once" }, settings.end("file"), platform);
     });
   },
 };

@@ -8,7 +8,7 @@
  *   /sys/class/net/eth0/statistics/rx_bytes    "41233211\n", the number that /proc/net/dev has too, there for all of them at once
  */
 import { numberAt } from "../bytes.ts";
-import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
+import { type Check, type CheckKind, endKey, type Reading, type Use } from "../check.ts";
 import type { End } from "../end.ts";
 import { interfaceProblem } from "../interface-name.ts";
 import type { Platform } from "../platform.ts";
@@ -37,15 +37,16 @@ class InterfaceCheck implements Check {
   #received = Number.NaN;
   #changedAt = Number.NaN;
   #lookedAt = Number.NaN;
-  #hasReceived = false;
+  #hasReceived: boolean;
 
-  constructor(name: string, hold: number, end: End, platform: Platform) {
+  constructor(name: string, use: Use, hold: number, end: End, platform: Platform) {
     this.name = `interface:${name}`;
     this.end = end;
     this.#interface = name;
     this.#counter = `/sys/class/net/${name}/statistics/rx_bytes`;
     this.#hold = hold;
     this.#platform = platform;
+    this.#hasReceived = use === "once"; // a single look has no past: it expects that all is well
   }
 
   read(now: number): Reading {
@@ -84,9 +85,9 @@ export const networkInterface: CheckKind = {
     },
     endKey("interface", "reboot"),
   ],
-  create({ settings, platform }) {
+  create({ settings, platform, use }) {
     const hold = settings.number("retry-timeout") * 1000;
     const end = settings.end("interface");
-    return settings.texts("interface").map((name) => new InterfaceCheck(name, hold, end, platform));
+    return settings.texts("interface").map((name) => new InterfaceCheck(name, use, hold, end, platform));
   },
 };

@@ -29,6 +29,8 @@ interface PingLimits {
   readonly pace: number;
   readonly interval: number;
   readonly hold: number;
+  /** A single look: one request, and no past. */
+  readonly once: boolean;
 }
 
 interface Target {
@@ -52,7 +54,7 @@ class PingCheck implements Check {
   /** When (ms) the first of those was sent. */
   #since: number | undefined;
   #lost = false;
-  #hasAnswered = false;
+  #hasAnswered: boolean;
   /** Of the last request; 0: it was sent. */
   #errno = 0;
   #saidUnable = false;
@@ -63,6 +65,7 @@ class PingCheck implements Check {
     this.end = end;
     this.#target = target;
     this.#limits = limits;
+    this.#hasAnswered = limits.once;
     this.#platform = platform;
   }
 
@@ -73,8 +76,9 @@ class PingCheck implements Check {
       this.#since = undefined;
       this.#lost = false;
     }
-    const { interval, pace, hold } = this.#limits;
-    if (now - this.#sentAt + JITTER >= (this.#unanswered > 0 ? interval : pace)) this.#ask(now);
+    const { interval, pace, hold, once } = this.#limits;
+    if (once && this.#unanswered > 0) this.#lost = true;
+    else if (now - this.#sentAt + JITTER >= (this.#unanswered > 0 ? interval : pace)) this.#ask(now);
     const readings = { unanswered: this.#unanswered };
     if (!this.#lost) return { reason: "", readings };
     return {
@@ -116,7 +120,8 @@ class PingCheck implements Check {
     const errno = this.#errno === 0 ? "" : `, the last could not be sent (errno ${this.#errno})`;
     const never = this.#hasAnswered ? "" : "; not answered once since start";
     const who = this.#asked === "" ? "there is no default route" : `${this.#asked} does not answer`;
-    return `${who}: ${this.#unanswered} requests (ping-count = ${this.#limits.count})${errno}${never}`;
+    const requests = this.#limits.once ? "" : `: ${this.#unanswered} requests (ping-count = ${this.#limits.count})`;
+    return `${who}${requests}${errno}${never}`;
   }
 }
 
@@ -160,10 +165,8 @@ export const ping: CheckKind = {
   create({ settings, platform, use }) {
     const interval = settings.number("interval") * 1000;
     const hold = settings.number("retry-timeout") * 1000;
-    const limits =
-      use === "once"
-        ? { count: 1, pace: 0, interval: 0, hold }
-        : { count: settings.number("ping-count"), pace: Math.max(PACE, interval), interval, hold };
+    const count = settings.number("ping-count");
+    const limits = { count, pace: Math.max(PACE, interval), interval, hold, once: use === "once" };
     const checks = settings.texts("ping").map((text) => {
       const address = parseAddress(text);
       const target = () => address && { address, text };

@@ -52,8 +52,8 @@ const MOST_AT_ONCE = 32;
 
 let pings = 0;
 
-/** Opens one to an address of 4 or 16 bytes, and keeps its descriptor in `fds`; a negative errno where that fails. */
-export function openPing(address: Uint8Array, fds: Set<number>): LinuxPing | number {
+/** Opens one to an address of 4 or 16 bytes, a negative errno where that fails. `forget` is told its descriptor when it is closed. */
+export function openPing(address: Uint8Array, forget: (fd: number) => void): LinuxPing | number {
   const kind = address.length === 4 ? V4 : V6;
   const fd = system.socket(kind.family, abi.SOCK_RAW | abi.SOCK_NONBLOCK, kind.protocol);
   if (fd < 0) return fd;
@@ -65,23 +65,22 @@ export function openPing(address: Uint8Array, fds: Set<number>): LinuxPing | num
   socketAddress[0] = kind.family;
   socketAddress.set(address, kind.at);
   const result = system.connect(fd, socketAddress);
-  if (result >= 0) return new LinuxPing(fd, kind, fds);
+  if (result >= 0) return new LinuxPing(fd, kind, forget);
   system.close(fd);
   return result;
 }
 
 export class LinuxPing implements Ping {
-  readonly #fd: number;
-  readonly #fds: Set<number>;
+  readonly fd: number;
+  readonly #forget: (fd: number) => void;
   readonly #kind: Family;
   readonly #request = new Uint8Array(LENGTH);
   #sent = 0;
 
-  constructor(fd: number, kind: Family, fds: Set<number>) {
-    this.#fd = fd;
+  constructor(fd: number, kind: Family, forget: (fd: number) => void) {
+    this.fd = fd;
     this.#kind = kind;
-    this.#fds = fds;
-    fds.add(fd);
+    this.#forget = forget;
     this.#request[0] = kind.request;
     pings += 1;
     // Others ping too, and two of ours may have the same target.
@@ -93,13 +92,13 @@ export class LinuxPing implements Ping {
     put(this.#request, 6, this.#sent);
     put(this.#request, 2, 0);
     put(this.#request, 2, checksum(this.#request)); // ICMPv6's covers addresses too: there the kernel does it
-    return Math.min(system.write(this.#fd, this.#request), 0);
+    return Math.min(system.write(this.fd, this.#request), 0);
   }
 
   isAnswered(): boolean {
     let answered = false;
     for (let taken = 0; taken < MOST_AT_ONCE; taken++) {
-      const packet = system.readFrom(this.#fd, LONGEST);
+      const packet = system.readFrom(this.fd, LONGEST);
       if (packet === -abi.EAGAIN) break;
       // Other errors are of what was sent before (EHOSTUNREACH, ECONNREFUSED): told once, and no answer.
       if (typeof packet !== "number" && this.#isReply(packet)) answered = true;
@@ -108,8 +107,8 @@ export class LinuxPing implements Ping {
   }
 
   close(): void {
-    this.#fds.delete(this.#fd);
-    system.close(this.#fd);
+    this.#forget(this.fd);
+    system.close(this.fd);
   }
 
   #isReply(packet: Uint8Array): boolean {

@@ -46,6 +46,8 @@ const NOTIFY_SOCKET = "NOTIFY_SOCKET=";
 export class LinuxPlatform implements Platform, Loop {
   readonly #options: PlatformOptions;
   readonly #probes: LinuxProbe[] = [];
+  /** Descriptors of {@link openPing}. */
+  readonly #pings = new Set<number>();
   readonly #inboxes: LinuxInbox[] = [];
   #control: ControlServer | undefined;
   /** Everything open, so that a forked child knows what to close. */
@@ -136,7 +138,12 @@ export class LinuxPlatform implements Platform, Loop {
   }
 
   openPing(address: Uint8Array): Ping | number {
-    return openPing(address, this.#fds);
+    const ping = openPing(address, (fd) => {
+      this.#fds.delete(fd);
+      this.#pings.delete(fd);
+    });
+    if (typeof ping !== "number") this.#pings.add(this.adopt(ping.fd));
+    return ping;
   }
 
   programsIn(folder: string): readonly string[] {
@@ -257,6 +264,15 @@ export class LinuxPlatform implements Platform, Loop {
   settle(until: number): void {
     while (now() < until && (this.#spawner.isBusy || this.#probes.some((probe) => probe.askedAt !== undefined))) {
       this.#poll([], until);
+    }
+  }
+
+  /** Waits until each machine that was asked has answered, at most until `until` (ms). */
+  awaitReplies(until: number): void {
+    let waiting = [...this.#pings].map((fd) => ({ fd, events: abi.POLLIN }));
+    while (now() < until && waiting.length > 0) {
+      const ready = this.#poll(waiting, until);
+      waiting = waiting.filter((_, index) => !ready.includes(index));
     }
   }
 
