@@ -3,9 +3,12 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
 import { encode, numberBehind } from "../src/bytes.ts";
+import { kernelLog } from "../src/checks/kernel-log.ts";
 import { type Found, type Key, parseConfig, type Settings } from "../src/config.ts";
+import { parseFstab } from "../src/fstab.ts";
 import { MountSearch } from "../src/mountinfo.ts";
 import { keys } from "../src/settings.ts";
+import { ScriptedPlatform } from "../vectors/scripted.ts";
 
 const CASES = { numRuns: 100_000 };
 
@@ -70,8 +73,10 @@ function isLegal(settings: Settings, one: Key): boolean {
       return one.options.includes(settings.choice(one.name));
     case "path":
       return isPath(settings.path(one.name)) || ["none", one.word].includes(settings.path(one.name));
-    case "paths":
-      return settings.paths(one.name).length <= one.most && settings.paths(one.name).every(isPath);
+    case "paths": {
+      const paths = settings.paths(one.name);
+      return paths.length <= one.most && paths.every((path) => isPath(path) || path === one.word);
+    }
     case "texts": {
       const texts = settings.texts(one.name);
       return texts.length <= one.most && texts.every((text) => one.problemWith(text) === undefined);
@@ -188,5 +193,63 @@ suite("whatever stands in a file", () => {
       },
     );
     fc.assert(property, CASES);
+  });
+
+  const fstab = fc
+    .array(
+      fc.oneof(
+        fc
+          .array(fc.constantFrom("UUID=1", "/", "/a\\040b", "/\\1", "ext4", "rw,nofail", "0", "#", "", "\r", "\0"), {
+            maxLength: 7,
+          })
+          .chain((fields) => fc.constantFrom(" ", "\t", "  ").map((space) => fields.join(space))),
+        fc.string({ maxLength: 20 }),
+      ),
+      { maxLength: 6 },
+    )
+    .map((all) => all.join("\n"));
+  test("of fstab", () => {
+    const property = fc.property(fstab, (text) => {
+      const entries = parseFstab(text);
+      assert.ok(entries.length <= lines(text));
+      for (const { point, type } of entries) assert.ok(point.startsWith("/") && type !== "");
+    });
+    fc.assert(property, CASES);
+  });
+
+  const record = fc.oneof(
+    fc
+      .tuple(
+        fc.constantFrom("3", "11", "-1", "", "9".repeat(30)),
+        fc.constantFrom(",1,2,-;", ",,,;", ";", ","),
+        fc.constantFrom(
+          "Oops: 0002",
+          "XFS (vda): x  Shutting down filesystem",
+          "XFS (: ) Shutting down filesystem",
+          "a mine b",
+          "I/O error, dev vda",
+        ),
+        fc.constantFrom("\n", "", "\n SUBSYSTEM=block\n", "\\x0a;\0"),
+      )
+      .map((parts) => parts.join("")),
+    fc.string({ unit: "binary", maxLength: 40 }),
+    fc.constant(null),
+  );
+  const settings = parseConfig("kernel-message = *mi*e*", FILE, keys) as Settings;
+  test("of the kernel's log", () => {
+    let heard = 0;
+    const property = fc.property(fc.array(record, { maxLength: 8 }), (records) => {
+      const platform = new ScriptedPlatform({});
+      const [check] = kernelLog.create({ settings, platform, use: "watch", signs: { disk: 0 } });
+      platform.change({ at: 0, kernelLog: records });
+      const { reason, readings } = check?.read(0) ?? { reason: "no check", readings: {} };
+      assert.match(reason, /^$|^the kernel says: .{1,200}$/s);
+      assert.ok((readings.lost ?? -1) >= 0);
+      if (reason !== "") heard += 1;
+      if (!records.some((one) => /^[0-7]\D/.test(one ?? "")))
+        assert.equal(reason, "", "only the kernel's own messages count");
+    });
+    fc.assert(property, CASES);
+    assert.ok(heard > CASES.numRuns / 100, `enough was heard to say something: ${heard}`);
   });
 });
