@@ -54,7 +54,7 @@ test("a listener that is there from the start misses nothing, not even that the 
 });
 
 for (const model of ["i6300esb", "ib700"] as const) {
-  test(`the machine takes an ${model}, disks and channels`, async (t) => {
+  test(`the machine takes an ${model}, disks, channels and a network card`, async (t) => {
     const dir = await runFolder(t);
     const disk = { file: join(dir, "disk,raw"), format: "raw" } as const;
     const empty = { file: join(dir, "empty,raw"), format: "raw" } as const;
@@ -64,6 +64,7 @@ for (const model of ["i6300esb", "ib700"] as const) {
       ...tinyGuest(dir),
       disks,
       channels: ["a.0", "b.0"],
+      network: true,
       watchdog: { model, action: "none" },
     });
     t.after(() => guest.stop());
@@ -80,6 +81,7 @@ for (const model of ["i6300esb", "ib700"] as const) {
     );
     assert.notEqual(guest.channel("a.0"), guest.channel("b.0"));
     assert.throws(() => guest.channel("c.0"), RangeError);
+    await guest.setLink(false);
   });
 }
 

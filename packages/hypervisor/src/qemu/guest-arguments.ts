@@ -30,6 +30,8 @@ export interface GuestOptions {
   };
   /** Names of virtio-serial ports, each with a socket `dir/NAME.sock` that is connected before the guest runs. */
   readonly channels: readonly string[];
+  /** A virtio network card on a network of QEMU's own, from which nothing is reached but its gateway 10.0.2.2, which answers echo requests. */
+  readonly network?: boolean;
   /** A second serial port (ttyS1) on the socket `dir/shell.sock`, for people. */
   readonly extraSerialSocket?: boolean;
   /** The guest may outlive our process: see `QemuGuest.release`. Without it the kernel ends QEMU when we end. */
@@ -39,6 +41,9 @@ export interface GuestOptions {
   /** Called at each event of QEMU from before the processor runs, so that none of the guest's is missed. */
   readonly onEvent?: (event: QmpEvent) => void;
 }
+
+/** Name of the network card in the monitor. */
+export const CARD = "card";
 
 /** The file that gets the console. A file, for a console that nobody reads can block the guest. */
 export const consolePath = (dir: string): string => join(dir, "console.log");
@@ -63,6 +68,10 @@ export function guestArguments(options: GuestOptions, accelerator: Accelerator):
     options.disks.flatMap(diskArguments),
     options.channels.length > 0 ? ["-device", "virtio-serial-pci,id=channels"] : [],
     options.channels.flatMap((name, index) => channelArguments(options.dir, name, index)),
+    // Without its ROM: nobody boots from it.
+    options.network
+      ? ["-netdev", "user,id=network,restrict=on", "-device", `virtio-net-pci,id=${CARD},netdev=network,romfile=`]
+      : [],
     options.watchdog ? ["-device", options.watchdog.model, "-action", `watchdog=${options.watchdog.action}`] : [],
   ].flat();
 }

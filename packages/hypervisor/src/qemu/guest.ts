@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Accelerator, pickAccelerator } from "./accelerator.ts";
 import { GuestStartError, QmpClosedError } from "./errors.ts";
-import { consolePath, type GuestOptions, guestArguments, socketPath } from "./guest-arguments.ts";
+import { CARD, consolePath, type GuestOptions, guestArguments, socketPath } from "./guest-arguments.ts";
 import { type Exit, QemuProcess } from "./qemu-process.ts";
 import { QmpClient, type QmpEvent } from "./qmp-client.ts";
 
@@ -96,6 +96,11 @@ export class QemuGuest {
     const channel = this.#channels.get(name);
     if (channel === undefined) throw new RangeError(`guest ${this.name} has no channel ${name}`);
     return channel;
+  }
+
+  /** Plugs the network card's cable in, or pulls it. */
+  async setLink(up: boolean): Promise<void> {
+    await this.qmp.execute("set_link", { name: CARD, up });
   }
 
   /** Calls `listener` at each event of QEMU from now on, see also `GuestOptions.onEvent`; the returned function ends that. */
