@@ -62,6 +62,19 @@ export async function hang(guest: TestGuest): Promise<void> {
   await sh(guest, "echo -1 > /proc/sys/kernel/sched_rt_runtime_us; (sleep 0.5; exec /lib/testbed/hog cpu) &");
 }
 
+/** The address of the only machine on the guest's network. */
+export const GATEWAY = "10.0.2.2";
+
+/** Brings the network card up as eth0, with a default route. */
+export async function joinNetwork(guest: TestGuest): Promise<void> {
+  await sh(
+    guest,
+    `/lib/testbed/load network
+    ip link set lo up
+    ip address add 10.0.2.15/24 dev eth0 && ip link set eth0 up && ip route add default via ${GATEWAY}`,
+  );
+}
+
 /** A backup freezes /data, and thaws it `seconds` later: whoever writes waits, nothing is wrong. Resolves once it is frozen. */
 export async function freeze(guest: TestGuest, seconds: number): Promise<void> {
   await sh(guest, `(sleep ${seconds}; fsfreeze --unfreeze /data) & fsfreeze --freeze /data`);

@@ -1,7 +1,7 @@
 /** The test guest: built, booted, brought into trouble; for the demo and the end-to-end tests. */
 
 export type { Result } from "./control-port.ts";
-export { exhaustMemory, failDisk, failQuietDisk, freeze, hang, load } from "./faults.ts";
+export { exhaustMemory, failDisk, failQuietDisk, freeze, GATEWAY, hang, joinNetwork, load } from "./faults.ts";
 export { buildImage, type Image } from "./image.ts";
 export { KERNELS, type Kernel } from "./kernel.ts";
 export { untilDiskWritable, untilFed } from "./milestones.ts";

@@ -22,6 +22,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   boot: ["virtio_pci", "virtio_blk", "virtio_console", "crc32c_generic", "ext4", "dm-mod"],
   i6300esb: ["i6300esb"],
   ib700: ["ib700wdt"],
+  network: ["virtio_net"],
   flakey: ["dm-flakey"],
 };
 

@@ -37,6 +37,8 @@ export interface TestGuestOptions {
   readonly conf?: string;
   readonly memoryMib?: number;
   readonly cpus?: number;
+  /** A network card, in the small guest for {@link joinNetwork} to bring up; see `GuestOptions.network`. */
+  readonly network?: boolean;
   /** Gives the guest a shell on its second serial port and lets it outlive this process, see {@link TestGuest.keep}. */
   readonly keepRunning?: boolean;
 }
@@ -95,6 +97,7 @@ export async function bootTestGuest(options: TestGuestOptions): Promise<TestGues
       ...(options.watchdog === undefined
         ? {}
         : { watchdog: { model: options.watchdog, action: options.action ?? "reset" } }),
+      network: options.network ?? false,
       extraSerialSocket: options.keepRunning ?? false,
       keepRunning: options.keepRunning ?? false,
       onEvent: (event) => events.add(event),
@@ -251,6 +254,11 @@ export class TestGuest {
   /** What QEMU does from now on when the watchdog fires. */
   async setAction(action: NonNullable<TestGuestOptions["action"]>): Promise<void> {
     await this.#qemu.qmp.execute("watchdog-set-action", { action });
+  }
+
+  /** Plugs the network card's cable in, or pulls it. */
+  setLink(up: boolean): Promise<void> {
+    return this.#qemu.setLink(up);
   }
 
   /** The last lines of the guest's console: untrusted text. */

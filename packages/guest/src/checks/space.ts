@@ -12,8 +12,9 @@ import { RecurringJob } from "../recurring-job.ts";
 
 const ENOSPC = 28;
 
-/** From one look to the next. */
+/** Milliseconds from one look to the next, and while it is full. */
 const PERIOD = 30_000;
+const FULL_PERIOD = 5000;
 
 /** statfs(2) of a network file system waits for its server; that it hangs is for others to judge. */
 const DEADLINE = 10_000;
@@ -58,7 +59,8 @@ class SpaceCheck implements Check {
   }
 
   get period(): number {
-    return this.#statfs.isOut ? 0 : PERIOD;
+    if (this.#statfs.isOut) return 0;
+    return this.#spaceOver || this.#inodesOver ? FULL_PERIOD : PERIOD;
   }
 
   read(now: number): Reading {

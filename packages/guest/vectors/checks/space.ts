@@ -20,7 +20,7 @@ export const spaces = suite("space", (story: Watched) => tellVerdicts(space, sto
     { config, changes: [{ at: 40, jobs: used(945) }], until: 200 },
     [
       "63: space:/data failing: /data is 99.5 % full (limit 98 %), 5 MiB left",
-      "124: space:/data failed, alarm: /data is 99.5 % full (limit 98 %), 5 MiB left",
+      "123: space:/data failed, alarm: /data is 99.5 % full (limit 98 %), 5 MiB left",
     ],
   ],
   [
@@ -41,8 +41,8 @@ export const spaces = suite("space", (story: Watched) => tellVerdicts(space, sto
     },
     [
       "1: space:/data failing: /data is 98.1 % full (limit 98 %), 18 MiB left",
-      "62: space:/data failed, alarm: /data is 97.9 % full (limit 98 %), 20 MiB left",
-      "94: space:/data healthy",
+      "61: space:/data failed, alarm: /data is 97.9 % full (limit 98 %), 20 MiB left",
+      "73: space:/data healthy",
     ],
   ],
   [
