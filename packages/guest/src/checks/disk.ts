@@ -106,8 +106,8 @@ export const disk: CheckKind = {
   },
 };
 
-/** The daemon reads fstab here, itself: it is not yet, or no longer for a moment, the feeder of a device. */
-function watchedPoints(settings: Settings, platform: Platform): readonly string[] {
+/** Mount points of `disk`. The daemon reads fstab here, itself: it is not yet, or no longer for a moment, the feeder of a device. */
+export function watchedPoints(settings: Settings, platform: Platform): readonly string[] {
   const named = settings.paths("disk");
   if (!named.includes(AUTO)) return named;
   const fstab = platform.readFile("/etc/fstab");

@@ -70,7 +70,7 @@ class PingCheck implements Check {
   }
 
   read(now: number): Reading {
-    if (this.#ping?.isAnswered()) {
+    if (this.#unanswered > 0 && this.#ping?.isAnswered()) {
       this.#hasAnswered = true;
       this.#unanswered = 0;
       this.#since = undefined;
@@ -92,6 +92,7 @@ class PingCheck implements Check {
 
   #ask(now: number): void {
     this.#sentAt = now;
+    if (this.#unanswered === 0) this.#ping?.isAnswered(); // late replies to earlier requests are none to this one
     const { count } = this.#limits;
     if (this.#unanswered >= count) this.#lost = true;
     const target = this.#target();

@@ -9,6 +9,7 @@ import type { End } from "../end.ts";
 import { percent, round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
 import { RecurringJob } from "../recurring-job.ts";
+import { watchedPoints } from "./disk.ts";
 
 const ENOSPC = 28;
 
@@ -150,6 +151,8 @@ export const space: CheckKind = {
       hold: settings.number("space-hold") * 1000,
     };
     if (limits.maxSpace === 0 && limits.maxInodes === 0) return [];
-    return settings.paths("disk").map((point) => new SpaceCheck(point, limits, settings.end("space"), platform));
+    return watchedPoints(settings, platform).map(
+      (point) => new SpaceCheck(point, limits, settings.end("space"), platform),
+    );
   },
 };

@@ -84,6 +84,24 @@ export const spaces = suite("space", (story: Watched) => tellVerdicts(space, sto
     ["1: space:/data failing: /data is 100 % full (limit 98 %), 0 MiB left"],
   ],
   [
+    "by default root, and what fstab calls local",
+    {
+      config: "",
+      changes: [
+        {
+          at: 0,
+          files: { "/etc/fstab": "/dev/vda1 / ext4 defaults 0 1\n/dev/vdb1 /data ext4 defaults 0 2\n" },
+          jobs: { ...used(1000), "statfs /": { status: 0, output: "4096 100 1 1 0 0 0" } },
+        },
+      ],
+      until: 1,
+    },
+    [
+      "1: space:/ failing: / is 99 % full (limit 98 %), 0 MiB left",
+      "1: space:/data failing: /data is 100 % full (limit 98 %), 0 MiB left",
+    ],
+  ],
+  [
     "limits, hold time and end as configured",
     {
       config: `${config}\nmax-space = 50\nmax-inodes = 0\nspace-hold = 0\nspace-end = reboot`,

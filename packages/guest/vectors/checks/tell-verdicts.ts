@@ -18,6 +18,7 @@ const LONGEST_ROUND = 6000;
 /** Each change of a verdict, `SECONDS: NAME VERDICT: REASON`, a failed one with what follows; and each line of the log. */
 export function tellVerdicts(kind: CheckKind, { config, changes, until, gap }: Watched): string[] {
   const platform = new ScriptedPlatform({});
+  for (const change of changes) if (change.at === 0) platform.change(change); // what is read at start
   const settings = parseConfig(config, "watch", keys) as Settings;
   const context = { settings, platform, use: "watch", signs: { disk: 0 } } as const;
   const checks = kind.create(context).map((check) => new HeldCheck(check, LONGEST_ROUND));
