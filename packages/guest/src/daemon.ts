@@ -6,6 +6,7 @@ import {
   type CheckReport,
   type GuestEnd,
   type GuestMessage,
+  LATE_ROUND_MS,
   type LastWords,
   MAX_LINE_BYTES,
   type Mode,
@@ -75,6 +76,10 @@ export class Daemon implements Controlled {
   #feeds = 0;
   #fedAt = Number.NaN;
   #feedErrors = 0;
+  #rounds = 0;
+  #lateRounds = 0;
+  /** Milliseconds, since the last beat. */
+  #worstLate = 0;
   #beats = 0;
   #nextBeat = 0;
   #mutedUntil = Number.NEGATIVE_INFINITY;
@@ -129,9 +134,15 @@ export class Daemon implements Controlled {
     );
   }
 
-  /** One round: every check reads, then the device is fed or the guest's end begins. */
-  round(): void {
+  /**
+   * One round: every check reads, then the device is fed or the guest's end begins.
+   * @param late milliseconds after it was due
+   */
+  round(late = 0): void {
     const now = this.#platform.now();
+    this.#rounds += 1;
+    if (late > LATE_ROUND_MS) this.#lateRounds += 1;
+    this.#worstLate = Math.max(this.#worstLate, late);
     if (this.#device !== undefined && this.#hasFired(this.#device, now)) this.#rearm(this.#device);
     if (this.#ended) return;
     let changed = false;
@@ -369,8 +380,12 @@ export class Daemon implements Controlled {
       at: this.#at(),
       seq: this.#beats,
       feeds: this.#feeds,
+      rounds: this.#rounds,
+      late_rounds: this.#lateRounds,
+      worst_late_ms: Math.round(this.#worstLate * 10) / 10,
       checks: this.#reports(),
     });
+    this.#worstLate = 0;
   }
 
   #reports(): CheckReport[] {

@@ -87,16 +87,20 @@ function main(): never {
   if (unreachable !== "") platform.log(`warning: bernard-guest status cannot ask: ${unreachable}`, true);
   for (const notice of settings.notices) platform.log(`warning: ${notice}`);
   daemon.start();
+  platform.notifyManager("READY=1");
   let due = now();
+  let late = 0;
   for (;;) {
-    daemon.round();
+    daemon.round(late);
     if (reload.isDue(daemon.unhealthy)) startAnew(file, device, daemon, platform);
     // Absolute times: a slow round does not push the next one. After a gap (a starved host) rounds start afresh.
     const done = now();
     if (due <= done) due = Math.max(due + interval * 1000, done);
     const called = platform.wait(due, done + SHORTEST_ROUND);
+    late = called === "due" ? Math.max(0, now() - due) : 0;
     if (called === "reload") reload.ask();
     if (called !== "stop" && called !== "hand over") continue;
+    platform.notifyManager("STOPPING=1");
     if (called === "stop") daemon.stop();
     else daemon.handOver();
     platform.settle(now() + FAREWELL);

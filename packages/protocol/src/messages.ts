@@ -30,6 +30,9 @@ export const MAX_READINGS = 64;
 /** Seconds between two beats when nothing changes. */
 export const BEAT_INTERVAL_S = 10;
 
+/** Milliseconds from which on a round counts as late. */
+export const LATE_ROUND_MS = 20;
+
 /** `failing` is over its limit, but not yet for its hold time. */
 export type Verdict = "healthy" | "failing" | "failed";
 
@@ -73,6 +76,11 @@ export interface Beat {
   readonly seq: number;
   /** Keep-alive writes that the device has taken so far. */
   readonly feeds: number;
+  /** Rounds so far, and those of them that began more than {@link LATE_ROUND_MS} late: a starved host, or a guest that thrashes. */
+  readonly rounds: number;
+  readonly late_rounds: number;
+  /** The latest of the rounds since the beat before. */
+  readonly worst_late_ms: number;
   readonly checks: readonly CheckReport[];
 }
 

@@ -40,7 +40,17 @@ const message = z.discriminatedUnion("type", [
     mode: z.enum(["act", "announce", "observe"]),
     checks: z.array(name).max(MAX_CHECKS).readonly(),
   }),
-  z.object({ type: z.literal("beat"), v: version, at: seconds, seq: count, feeds: count, checks }),
+  z.object({
+    type: z.literal("beat"),
+    v: version,
+    at: seconds,
+    seq: count,
+    feeds: count,
+    rounds: count,
+    late_rounds: count,
+    worst_late_ms: z.number().nonnegative(),
+    checks,
+  }),
   z.object({
     type: z.literal("last-words"),
     v: version,

@@ -19,7 +19,17 @@ export const hello: Hello = {
   checks: ["memory", "disk:/data"],
 };
 
-export const beat: Beat = { type: "beat", v: 1, at: 13.5, seq: 2, feeds: 6, checks: [memory] };
+export const beat: Beat = {
+  type: "beat",
+  v: 1,
+  at: 13.5,
+  seq: 2,
+  feeds: 6,
+  rounds: 6,
+  late_rounds: 0,
+  worst_late_ms: 0.3,
+  checks: [memory],
+};
 
 export const lastWords: LastWords = {
   type: "last-words",
