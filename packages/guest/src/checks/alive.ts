@@ -270,7 +270,7 @@ export const alive: CheckKind = {
           : undefined,
       help: "unit of systemd's that must have a process; one outside of system.slice by its cgroup's path; one line each",
     },
-    endKey("process", "reboot"),
+    { ...endKey("process", "reboot"), help: "what follows when a pidfile, process or unit has failed" },
   ],
   create({ settings, platform, use }) {
     const limits = { hold: settings.number("retry-timeout") * 1000, expected: use === "once" };

@@ -128,9 +128,9 @@ export const file: CheckKind = {
       of: "file",
       unit: "seconds",
       whole: true,
-      min: 1,
+      min: 0,
       max: 31_536_000,
-      help: "the file above must change within this time",
+      help: "the file above must change within this time; 0: it only has to be there",
     },
     endKey("file", "reboot"),
   ],
@@ -139,7 +139,7 @@ export const file: CheckKind = {
     const hangHold = settings.number("hang-hold") * 1000;
     return settings.paths("file").map((path) => {
       const seconds = settings.attribute("change", path);
-      const change = seconds === undefined ? undefined : seconds * 1000;
+      const change = seconds ? seconds * 1000 : undefined;
       return new FileCheck(path, { change, hold, hangHold, expected: use === "once" }, settings.end("file"), platform);
     });
   },

@@ -130,7 +130,7 @@ export const temperature: CheckKind = {
       type: "number",
       unit: "degrees Celsius",
       min: 1,
-      max: 150,
+      max: ABSURD,
       fallback: 90,
       help: "too hot from here on; warnings come at 90, 95 and 98 % of it",
     },
