@@ -1,9 +1,6 @@
 /** What the daemon tells of itself to whoever asks on its control socket: types only, shared by the daemon and its client. */
-import type { CheckReport } from "@bernard/protocol/messages";
+import type { CheckReport, Mode } from "@bernard/protocol/messages";
 import type { End } from "./end.ts";
-
-/** `observe` feeds whatever happens and records what would have followed, `announce` tells the host too, `act` ends the guest. */
-export type Mode = "observe" | "announce" | "act";
 
 export interface StatusReport {
   readonly version: string;
@@ -22,7 +19,7 @@ export interface StatusReport {
   readonly would_fire: readonly EndStatus[];
 }
 
-export interface DeviceStatus {
+interface DeviceStatus {
   readonly identity: string;
   /** Seconds from the last feed to the fire. */
   readonly timeout: number;
@@ -34,7 +31,7 @@ export interface DeviceStatus {
 }
 
 /** How many times the guest may be ended in a window, and was. */
-export interface BudgetStatus {
+interface BudgetStatus {
   readonly used: number;
   readonly limit: number;
   readonly window_s: number;

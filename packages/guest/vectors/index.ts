@@ -21,6 +21,7 @@ import * as ends from "./ends.ts";
 import * as notify from "./notify.ts";
 import * as parsers from "./parsers.ts";
 import * as stories from "./stories.ts";
+import * as tools from "./tools.ts";
 import type { Suite } from "./vector.ts";
 
 export const suites: readonly Suite[] = [
@@ -45,4 +46,5 @@ export const suites: readonly Suite[] = [
   processes,
   stories,
   swap,
+  tools,
 ].flatMap((file) => Object.values<Suite>(file));

@@ -57,6 +57,9 @@ class Program {
   readonly name: string;
   readonly configured: number;
   limit: number;
+  /** Its process, as far as it has spoken for itself. */
+  pid = 0;
+  beats = 0;
   heardAt: number | undefined;
   triggeredAt: number | undefined;
   isStopped = false;
@@ -71,6 +74,7 @@ class Program {
   hear({ beats, stops, triggers, within = 0 }: Notification, now: number): boolean {
     if (within > 0) this.limit = Math.min(Math.max(within, SHORTEST_LIMIT), this.configured * MOST_LENGTHENED);
     if (beats) {
+      this.beats += 1;
       this.heardAt = now;
       this.triggeredAt = undefined;
       this.isStopped = false;
@@ -154,8 +158,7 @@ class Desk {
 
   #take({ bytes, pid, uid }: Datagram): boolean {
     const notification = uid === this.#uid ? parseNotification(bytes) : undefined;
-    const name = notification?.name ?? (notification === undefined ? undefined : this.#nameOf(pid));
-    const programs = this.programs.filter((program) => program.name === name);
+    const programs = notification === undefined ? [] : this.#speakers(notification.name, pid);
     if (notification === undefined || programs.length === 0) {
       this.ignored += 1;
       return false;
@@ -164,9 +167,14 @@ class Desk {
     return programs.filter((program) => program.hear(notification, now)).length > 0;
   }
 
-  #nameOf(pid: number): string | undefined {
-    const comm = this.#platform.readFile(`/proc/${pid}/comm`);
-    return comm === undefined ? undefined : decode(comm.subarray(0, comm.lastIndexOf(10)));
+  #speakers(named: string | undefined, pid: number): Program[] {
+    const comm = named === undefined ? this.#platform.readFile(`/proc/${pid}/comm`) : undefined;
+    // One that says STOPPING=1 may be gone by now; it has spoken before.
+    if (named === undefined && comm === undefined) return this.programs.filter((program) => program.pid === pid);
+    const name = comm === undefined ? named : decode(comm.subarray(0, comm.lastIndexOf(10)));
+    const speakers = this.programs.filter((program) => program.name === name);
+    if (comm !== undefined) for (const program of speakers) program.pid = pid;
+    return speakers;
   }
 }
 
@@ -192,13 +200,17 @@ class HeartbeatCheck implements Check {
     desk.programs.push(this.#program);
   }
 
+  get limit(): string {
+    return `WATCHDOG=1 within ${this.#program.limit / 1000} s`;
+  }
+
   read(now: number): Reading {
     this.#desk.look(now);
-    const { heardAt, limit, isStopped, triggeredAt } = this.#program;
+    const { beats, heardAt, limit, isStopped, triggeredAt } = this.#program;
     const missedAt = this.#program.missedAt(now);
     if (heardAt === undefined) this.#warnWhenUnheard(now);
     const silent = heardAt === undefined ? {} : { silent_s: Math.max(0, Math.round((now - heardAt) / 100) / 10) };
-    const readings = { ...silent, limit_s: limit / 1000, stopped: isStopped ? 1 : 0, ignored: this.#desk.ignored };
+    const readings = { beats, ...silent, stopped: isStopped ? 1 : 0, ignored: this.#desk.ignored };
     if (missedAt === undefined) return { reason: "", readings };
     const reason =
       triggeredAt === undefined

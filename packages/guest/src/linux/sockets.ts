@@ -31,7 +31,7 @@ const NEWLINE = 10;
 const AT_SIGN = 64;
 
 /** struct sockaddr_un (unix(7)): u16 family, then a path of up to 107 bytes and a zero; undefined for longer ones. `@NAME` is in no file system. */
-export function unixAddress(path: string): Uint8Array | undefined {
+function unixAddress(path: string): Uint8Array | undefined {
   const name = encode(path);
   if (name.length > 107) return undefined;
   const isAbstract = name[0] === AT_SIGN;
@@ -95,7 +95,10 @@ function bindTo(path: string, type: number, uid: number): number {
 const LONGEST_DATAGRAM = 4096;
 
 /** Datagrams that one round looks at. What is beyond waits in the kernel's queue, which is short, and its senders with it. */
-const DATAGRAMS_A_ROUND = 256;
+const DATAGRAMS_A_ROUND = 1000;
+
+/** Datagrams between two looks at the clock, so that a flood makes no feed late. */
+const DATAGRAMS_AT_ONCE = 50;
 
 /** Datagrams that are looked at to find our own among them: longer than any queue that a kernel is set up with. */
 const LONGEST_QUEUE = 4096;
@@ -152,15 +155,16 @@ export class LinuxInbox implements Inbox {
     this.#loop.watch(this.#fd, abi.POLLIN, () => this.#receive());
   }
 
-  /** Takes what lies there, as much as this round still may. */
+  /** Takes what lies there, as much as this round still may; what is left is asked for again. */
   #receive(): boolean {
     let early = false;
-    for (; this.#left > 0; this.#left--) {
+    for (let taken = 0; taken < DATAGRAMS_AT_ONCE; taken++) {
       const datagram = this.#next();
-      if (datagram === undefined) return early;
+      if (datagram === undefined) break;
+      this.#left -= 1;
       if (datagram.pid !== this.#ownPid) early = this.#take(datagram) || early;
     }
-    this.#loop.rest(this.#fd);
+    if (this.#left <= 0) this.#loop.rest(this.#fd);
     return early;
   }
 

@@ -2,7 +2,7 @@
 import { EXIT, print } from "../configure.ts";
 import { ask } from "./client.ts";
 import type { Command } from "./command.ts";
-import { describeCheck } from "./status.ts";
+import { describeCheck } from "./report.ts";
 import { printable } from "./words.ts";
 
 export const check: Command = {

@@ -16,7 +16,7 @@ export interface Command {
   run(call: Call): number;
 }
 
-export interface Call {
+interface Call {
   readonly words: readonly string[];
   readonly json: boolean;
   readonly settings: Settings;

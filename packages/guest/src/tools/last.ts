@@ -7,9 +7,7 @@ import { parseRecord, RECORD_FILE } from "../record.ts";
 import type { LastReport } from "../status.ts";
 import { exchange, linesOf } from "./client.ts";
 import type { Command } from "./command.ts";
-import { moment, printable } from "./words.ts";
-
-const PSTORE = "/sys/fs/pstore";
+import { describeLast, PSTORE } from "./report.ts";
 
 export const last: Command = {
   name: "last",
@@ -25,21 +23,6 @@ export const last: Command = {
     return report.how === "unknown" && crashes.length === 0 ? EXIT.well : EXIT.finding;
   },
 };
-
-/** @param crashes files that the kernel kept over the reset */
-export function describeLast({ how, record }: LastReport, crashes: readonly string[]): string[] {
-  const known =
-    record === null ? "" : `, ${moment(record.at)}, ${record.end}: ${record.check} failed: ${record.reason}`;
-  const lines = [
-    how === "by us"
-      ? `the previous boot was ended by bernard-guest${known}`
-      : how === "fired"
-        ? "the previous boot was ended by the watchdog: nobody fed it any more, and nobody could say why"
-        : "nothing tells that the watchdog or bernard-guest ended the previous boot",
-  ];
-  if (crashes.length > 0) lines.push(`its kernel left messages of a crash in ${PSTORE}: ${crashes.join(" ")}`);
-  return lines.map(printable);
-}
 
 /** Undefined where no daemon answers. */
 function askDaemon(settings: Settings): LastReport | undefined {

@@ -39,7 +39,7 @@ function tell({ config, changes, until, gap = [Infinity, 0] }: Story): unknown {
 }
 
 const worker = "heartbeat = worker 10";
-const readings = { limit_s: 10, stopped: 0, ignored: 0 };
+const readings = { stopped: 0, ignored: 0 };
 const silence = (seconds: number, limit: number) =>
   `heartbeat:worker failed: worker has not said WATCHDOG=1 for ${seconds} s (limit ${limit} s)`;
 
@@ -47,12 +47,12 @@ export const stories = suite("heartbeat", tell, [
   [
     "beats in time",
     { config: worker, changes: beatsAt(...range(3, 60, 9)), until: 65 },
-    [{ silent_s: 8, ...readings }, 0],
+    [{ beats: 7, silent_s: 8, ...readings }, 0],
   ],
   [
     "silence fails as soon as its time is over, and a beat ends it",
     { config: worker, changes: beatsAt(3, 20), until: 25 },
-    [`14: ${silence(11, 10)}`, "20: heartbeat:worker healthy", { silent_s: 5, ...readings }, 0],
+    [`14: ${silence(11, 10)}`, "20: heartbeat:worker healthy", { beats: 2, silent_s: 5, ...readings }, 0],
   ],
   [
     "a hold time on top of it counts from the end of the limit",
@@ -60,14 +60,18 @@ export const stories = suite("heartbeat", tell, [
     [
       "14: heartbeat:worker failing: worker has not said WATCHDOG=1 for 11 s (limit 10 s)",
       `18: ${silence(15, 10)}`,
-      { silent_s: 15, ...readings },
+      { beats: 1, silent_s: 15, ...readings },
       0,
     ],
   ],
   [
     "a program never heard of is named in a warning, once",
     { config: worker, changes: [], until: 900 },
-    ["300: log: warning: heartbeat:worker: never heard of since start, so it is not watched yet", readings, 0],
+    [
+      "300: log: warning: heartbeat:worker: never heard of since start, so it is not watched yet",
+      { beats: 0, ...readings },
+      0,
+    ],
   ],
   [
     "STOPPING=1 ends the watch until the program speaks again",
@@ -76,7 +80,7 @@ export const stories = suite("heartbeat", tell, [
       changes: [...beatsAt(3), { at: 5, ...from("STOPPING=1") }, { at: 100, ...from("READY=1") }],
       until: 111,
     },
-    [`111: ${silence(11, 10)}`, { silent_s: 11, ...readings }, 0],
+    [`111: ${silence(11, 10)}`, { beats: 2, silent_s: 11, ...readings }, 0],
   ],
   [
     "a trigger fails at once and calls for an early round, once; only a beat takes it back",
@@ -92,7 +96,7 @@ export const stories = suite("heartbeat", tell, [
     [
       "5: heartbeat:worker failed: worker asks for the end itself (WATCHDOG=trigger)",
       "9: heartbeat:worker healthy",
-      { silent_s: 1, ...readings },
+      { beats: 1, silent_s: 1, ...readings },
       1,
     ],
   ],
@@ -110,7 +114,16 @@ export const stories = suite("heartbeat", tell, [
       ],
       until: 7,
     },
-    [{ silent_s: 6, ...readings, ignored: 5 }, 0],
+    [{ beats: 1, silent_s: 6, ...readings, ignored: 5 }, 0],
+  ],
+  [
+    "the last words of a program that is gone are still its own",
+    {
+      config: worker,
+      changes: [...beatsAt(1), { at: 2, files: { "/proc/7/comm": undefined }, ...from("STOPPING=1") }],
+      until: 30,
+    },
+    [{ beats: 1, silent_s: 29, ...readings, stopped: 1 }, 0],
   ],
   [
     "a helper speaks for the program that it names",
@@ -119,7 +132,7 @@ export const stories = suite("heartbeat", tell, [
       changes: [{ at: 1, ...from("X_BERNARD_NAME=backup\nWATCHDOG=1", { pid: 99 }) }],
       until: 5,
     },
-    [{ silent_s: 4, ...readings }, 0],
+    [{ beats: 1, silent_s: 4, ...readings }, 0],
   ],
   [
     "a name with a space, a user of its own",
@@ -130,24 +143,24 @@ export const stories = suite("heartbeat", tell, [
     },
     [
       "12: heartbeat:1000/tmux: server failed: tmux: server has not said WATCHDOG=1 for 11 s (limit 10 s)",
-      { silent_s: 11, ...readings },
+      { beats: 1, silent_s: 11, ...readings },
       0,
     ],
   ],
   [
     "a time of its own shortens the limit, to a second at least",
     { config: worker, changes: [{ at: 1, ...from("WATCHDOG_USEC=1000\nWATCHDOG=1") }], until: 3 },
-    [`3: ${silence(2, 1)}`, { silent_s: 2, ...readings, limit_s: 1 }, 0],
+    [`3: ${silence(2, 1)}`, { beats: 1, silent_s: 2, ...readings }, 0],
   ],
   [
     "and lengthens it, to ten times at most",
     { config: worker, changes: [{ at: 1, ...from("WATCHDOG_USEC=3600000000\nWATCHDOG=1") }], until: 102 },
-    [`102: ${silence(101, 100)}`, { silent_s: 101, ...readings, limit_s: 100 }, 0],
+    [`102: ${silence(101, 100)}`, { beats: 1, silent_s: 101, ...readings }, 0],
   ],
   [
     "silence in a time that nobody saw is no silence",
     { config: worker, changes: beatsAt(3), until: 62, gap: [5, 60] },
-    [{ silent_s: 4, ...readings }, 0],
+    [{ beats: 1, silent_s: 4, ...readings }, 0],
   ],
   [
     "silence while the socket was gone is no silence; what is sent to the new one counts",
@@ -155,7 +168,7 @@ export const stories = suite("heartbeat", tell, [
     [
       "14: log: warning: the socket for heartbeats was gone and is made anew; their time starts afresh",
       `27: ${silence(11, 10)}`,
-      { silent_s: 11, ...readings },
+      { beats: 2, silent_s: 11, ...readings },
       0,
     ],
   ],
@@ -166,7 +179,12 @@ export const stories = suite("heartbeat", tell, [
       changes: [...beatsAt(3), { at: 5, socketProblem: "no space" }, ...beatsAt(7), { at: 40, socketProblem: "" }],
       until: 52,
     },
-    ["5: log: warning: no heartbeats are heard: no space", `50: ${silence(11, 10)}`, { silent_s: 13, ...readings }, 0],
+    [
+      "5: log: warning: no heartbeats are heard: no space",
+      `50: ${silence(11, 10)}`,
+      { beats: 1, silent_s: 13, ...readings },
+      0,
+    ],
   ],
 ]);
 
