@@ -4,17 +4,24 @@
  *   hog memory LOW HIGH   takes memory until MemAvailable is between LOW and HIGH thousandths of MemTotal, and keeps it there
  *   hog thrash DISK       reads DISK at random places, for ever: the page cache loses what it needs next
  *   hog cpu               takes every processor at the highest real-time priority, for ever
+ *   hog starve SECONDS    takes them from ordinary programs only, at a real-time priority of 10
+ *   hog tasks LEFT        fills the process table but for LEFT; with 0 it takes each place that becomes free
+ *   hog files LEFT        opens files until only LEFT more may be opened by anybody but root
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/fs.h>
@@ -116,13 +123,16 @@ static void hog_page_cache(const char *path)
 	}
 }
 
-static void hog_cpus(void)
+/* Spins on every processor at this real-time priority; without end where seconds is 0. */
+static void hog_cpus(int priority, long seconds)
 {
-	struct sched_param highest = {.sched_priority = sched_get_priority_max(SCHED_FIFO)};
+	struct sched_param wanted = {.sched_priority = priority};
+	struct timespec now, start;
 	int last = get_nprocs() - 1;
 	/* musl's own call always fails: POSIX means processes by it, Linux threads */
-	if (syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &highest) < 0)
+	if (syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &wanted) < 0)
 		die("sched_setscheduler");
+	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (int cpu = 0; cpu <= last; cpu++) {
 		cpu_set_t only;
 		CPU_ZERO(&only);
@@ -130,9 +140,59 @@ static void hog_cpus(void)
 		if (cpu < last && fork() != 0)
 			continue;
 		sched_setaffinity(0, sizeof only, &only);
-		for (;;)
-			;
+		do
+			clock_gettime(CLOCK_MONOTONIC, &now);
+		while (seconds == 0 || now.tv_sec - start.tv_sec < seconds);
+		exit(0);
 	}
+}
+
+/* The number at the start of a file, or behind the first character that is `behind`. */
+static long number_in(const char *path, int behind)
+{
+	char text[128];
+	const char *at = text;
+	int file = open(path, O_RDONLY);
+	ssize_t got = read(file, text, sizeof text - 1);
+	if (got <= 0)
+		die(path);
+	close(file);
+	text[got] = 0;
+	if (behind)
+		at = strchr(text, behind) + 1;
+	return atol(at);
+}
+
+/* All of them end with this process. */
+static void hog_tasks(long left)
+{
+	long limit = number_in("/proc/sys/kernel/threads-max", 0);
+	for (;;) {
+		pid_t pid = left > 0 && number_in("/proc/loadavg", '/') >= limit - left ? pause() : fork();
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (;;)
+				pause();
+		}
+		if (pid < 0)
+			usleep(1000);
+	}
+}
+
+static void hog_files(long left)
+{
+	struct rlimit many = {.rlim_cur = 65536, .rlim_max = 65536};
+	char text[128];
+	long limit;
+	int file = open("/proc/sys/fs/file-nr", O_RDONLY);
+	if (setrlimit(RLIMIT_NOFILE, &many) < 0 || pread(file, text, sizeof text, 0) <= 0)
+		die("hog files");
+	limit = atol(strrchr(text, '\t'));
+	while (pread(file, text, sizeof text, 0) > 0 && atol(text) < limit - left)
+		if (open("/dev/null", O_RDONLY) < 0)
+			die("/dev/null");
+	for (;;)
+		pause();
 }
 
 int main(int count, char **words)
@@ -142,7 +202,13 @@ int main(int count, char **words)
 	if (count == 3 && strcmp(words[1], "thrash") == 0)
 		hog_page_cache(words[2]);
 	if (count == 2 && strcmp(words[1], "cpu") == 0)
-		hog_cpus();
-	fputs("usage: hog memory LOW HIGH | hog thrash DISK | hog cpu\n", stderr);
+		hog_cpus(sched_get_priority_max(SCHED_FIFO), 0);
+	if (count == 3 && strcmp(words[1], "starve") == 0)
+		hog_cpus(10, atol(words[2]));
+	if (count == 3 && strcmp(words[1], "tasks") == 0)
+		hog_tasks(atol(words[2]));
+	if (count == 3 && strcmp(words[1], "files") == 0)
+		hog_files(atol(words[2]));
+	fputs("usage: hog memory LOW HIGH | thrash DISK | cpu | starve SECONDS | tasks LEFT | files LEFT\n", stderr);
 	return 2;
 }

@@ -24,7 +24,7 @@ const SOME_AVG10 = encode("some avg10=");
 
 /** Milliseconds from one look to the next, and from one process to the next while all is well. */
 const PERIOD = 5000;
-const INTERVAL = 20_000;
+const INTERVAL = 10_000;
 
 /** A process that has not run by then (ms) is given up, and another one tried. */
 const DEADLINE = 600_000;

@@ -28,6 +28,9 @@ const INTERVAL = 60_000;
 /** Milliseconds. */
 const DEADLINE = 60_000;
 
+/** A limit of our own is told after so many refusals in a row: one may be a spawner that was killed. */
+const REFUSED = 3;
+
 /** Percent of the table from which on a fork is tried at each look, and from which on a refusal is the table's. */
 const CROWDED = 80;
 const FULL = 90;
@@ -43,6 +46,7 @@ class ProcessesCheck implements Check {
   readonly #fork: RecurringJob;
   /** Errno of the last fork; 0: it went well. */
   #refusal = 0;
+  #refusals = 0;
   #saidOwnLimit = false;
 
   constructor(hold: number, end: End, platform: Platform) {
@@ -70,6 +74,7 @@ class ProcessesCheck implements Check {
     const used = percent(tasks, room);
     const outcome = this.#fork.take();
     if (outcome !== undefined) this.#refusal = outcome.status === UNBORN ? Number(outcome.output) : 0;
+    if (outcome !== undefined) this.#refusals = this.#refusal === 0 ? 0 : this.#refusals + 1;
     this.#fork.startWhenDue(now, used >= CROWDED || this.#refusal !== 0 ? PERIOD : INTERVAL);
     const reason = this.#judge(tasks, room, used);
     return {
@@ -94,11 +99,11 @@ class ProcessesCheck implements Check {
       });
       if (full !== undefined) return `no process can be started: ${full} is at its pids.max (EAGAIN)`;
     }
-    if (!this.#saidOwnLimit) {
+    if (this.#refusals >= REFUSED && !this.#saidOwnLimit) {
       const why = "a limit of its own service (TasksMax, LimitNPROC, MemoryMax); raise it";
       this.#platform.log(`warning: bernard-guest can start no process (errno ${this.#refusal}), by ${why}`, true);
+      this.#saidOwnLimit = true;
     }
-    this.#saidOwnLimit = true;
     return "";
   }
 }

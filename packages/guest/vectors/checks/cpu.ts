@@ -83,10 +83,10 @@ export const late = suite("lateness", tellReadings(lateness), [
         { at: 0, ...ranAt(0.002) },
         { at: 10, ...waits },
       ],
-      until: 71,
+      until: 61,
     },
     {
-      heard: [`51: lateness failing: ${waiting(30)}`, `71: lateness failed: ${waiting(50)}`],
+      heard: [`41: lateness failing: ${waiting(30)}`, `61: lateness failed: ${waiting(50)}`],
       readings: { lateness_s: 50 },
     },
   ],

@@ -66,9 +66,9 @@ export const forks = suite("processes", tellReadings(processes), [
     },
   ],
   [
-    "a refusal by our own service's limit is told once, and is no trouble of the guest's",
+    "a refusal by our own service's limit is told once, when it lasts, and is no trouble of the guest's",
     { files: { ...healthy, ...service }, changes: [{ at: 0, ...refused(11) }], until: 30 },
-    { heard: [ownLimit(1, 11)], readings: { tasks: 80, tasks_percent: 4.9, fork_errno: 11 } },
+    { heard: [ownLimit(13, 11)], readings: { tasks: 80, tasks_percent: 4.9, fork_errno: 11 } },
   ],
   [
     "a slice above it that is full refuses every service in it",
@@ -97,9 +97,9 @@ export const forks = suite("processes", tellReadings(processes), [
     {
       files: { ...healthy, ...service, [`${OWN}/memory.max`]: "6000000\n" },
       changes: [{ at: 0, ...refused(12) }],
-      until: 5,
+      until: 20,
     },
-    { heard: [ownLimit(1, 12)], readings: { tasks: 80, tasks_percent: 4.9, fork_errno: 12 } },
+    { heard: [ownLimit(13, 12)], readings: { tasks: 80, tasks_percent: 4.9, fork_errno: 12 } },
   ],
   [
     "pid_max counts where it is the smaller one",
@@ -115,8 +115,8 @@ export const forks = suite("processes", tellReadings(processes), [
   ],
   [
     "nothing known of the table: nothing to explain a refusal with",
-    { files: {}, changes: [{ at: 0, ...refused(11) }], until: 5 },
-    { heard: [ownLimit(1, 11)], readings: { fork_errno: 11 } },
+    { files: {}, changes: [{ at: 0, ...refused(11) }], until: 20 },
+    { heard: [ownLimit(13, 11)], readings: { fork_errno: 11 } },
   ],
   ["off", { files: healthy, config: "fork-probe = no", changes: [{ at: 0, ...refused(11) }], until: 5 }, { heard: [] }],
 ]);
