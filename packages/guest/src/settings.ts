@@ -185,7 +185,7 @@ const daemonKeys: readonly Key[] = [
   { name: "watchdog-refresh-ignore-errors", type: "retired", help: "a refused feed is told, and never ends the guest" },
   { name: "verbose", type: "retired", help: "'bernard-guest status' shows each check at any time" },
   { name: "logtick", type: "retired", help: "only what changes is logged" },
-  { name: "admin", type: "retired", help: "nobody is mailed: a guest in trouble cannot; the host is told" },
+  { name: "admin", type: "retired", help: "a guest in trouble cannot send mail, and the host is told" },
   { name: "log-killed-pids", type: "retired", help: "an end touches no disk that it need not" },
 ];
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -81,6 +81,21 @@ suite("bernard-guest", () => {
       "bernard-guest: DIR/conf:3: interval: 'soon' is not a number from 0.1 to 60 (seconds)\n",
     ],
     [
+      "a file that includes what is not there",
+      ["--check", "--config", "CONF"],
+      "include = /nowhere/\ninclude = /nowhere/x",
+      2,
+      "bernard-guest: DIR/conf:2: include: /nowhere/x: no such file\n",
+    ],
+    [
+      "a test program that is not there, and one that is none",
+      ["--check", "--config", "CONF"],
+      "test-binary = /bin/true\ntest-binary = /bin\nrepair-binary = /nowhere",
+      2,
+      "bernard-guest: DIR/conf:2: test-binary: '/bin' is no program; install it, or make it executable\n" +
+        "bernard-guest: DIR/conf:3: repair-binary: '/nowhere' is no program; install it, or make it executable\n",
+    ],
+    [
       "an interval that one late feed would not survive",
       ["--check", "--config", "CONF"],
       "watchdog-timeout = 10\ninterval = 6",
@@ -128,6 +143,34 @@ suite("bernard-guest", () => {
     assert.match(example, /^watchdog-timeout = /);
     const { status, stdout } = await call(["--check", "--config", "CONF"], example);
     assert.deepEqual([status, stdout.endsWith("conf: valid\n")], [0, true]);
+  });
+
+  test("a folder of files is read by name; what is without effect is told once", async () => {
+    const folder = join(dir, "conf.d");
+    await mkdir(folder);
+    await writeFile(join(folder, "2.conf"), "interval = 2\nadmin = root\n");
+    await writeFile(join(folder, "1.conf"), "interval = 1\nlogtick =\n");
+    await writeFile(join(folder, "3.conf~"), "interval = x\n");
+    const { status, stdout, stderr } = await call(["--check", "--config", "CONF"], `include = ${folder}\n`);
+    assert.deepEqual([status, stdout.endsWith("conf: valid\n")], [0, true]);
+    assert.match(stderr, /^bernard-guest: DIR\/conf: without effect: logtick \([^;]+\); admin \([^;]+\)\n$/);
+  });
+
+  test("--once runs the test programs of a folder", async () => {
+    const folder = join(dir, "watchdog.d");
+    await mkdir(folder);
+    await writeFile(join(folder, "bad"), "#!/bin/sh\necho $1; exit 42\n", { mode: 0o755 });
+    await writeFile(join(folder, "well"), "#!/bin/sh\nexit 0\n", { mode: 0o755 });
+    await writeFile(join(folder, "no-program"), "#!/bin/sh\n", { mode: 0o644 });
+    const log = join(dir, "log");
+    const conf = `test-directory = ${folder}\nlog-dir = ${log}\ndisk = none\nmin-available = 0\n`;
+    const { status, stdout } = await call(["--once", "--config", "CONF"], conf);
+    assert.equal(status, 1);
+    assert.match(stdout, /\nscript:\S+\/bad +failing +\S+\/bad failed with exit code 42 \(exit_code=42\)\n/);
+    assert.match(stdout, /\nscript:\S+\/well +healthy +exit_code=0\n/);
+    assert.ok(!stdout.includes("no-program"));
+    const logged = `${join(folder, "bad").slice(1).replaceAll("/", "-")}.stdout`;
+    assert.equal((await readFile(join(log, logged))).toString(), "test\n");
   });
 
   test("--help names every key with its default and range", async () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { before, suite, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { root, unpack } from "@bernard/tools";
-import type { Key } from "../src/config.ts";
+import { type Key, parseConfig } from "../src/config.ts";
 import { keys } from "../src/settings.ts";
 
 interface Row {
@@ -34,6 +34,7 @@ function shown(key: Key): string {
 suite("docs/guest/watchdog-conf.md", () => {
   let rows: readonly Row[];
   let manual: readonly string[];
+  let sample: string;
 
   before(async () => {
     const page = (await readFile(join(root, "docs/guest/watchdog-conf.md"))).toString();
@@ -43,6 +44,7 @@ suite("docs/guest/watchdog-conf.md", () => {
     });
     const watchdog = await unpack("debian-watchdog", ["watchdog"], () => {});
     const source = gunzipSync(await readFile(join(watchdog, "usr/share/man/man5/watchdog.conf.5.gz"))).toString();
+    sample = (await readFile(join(watchdog, "etc/watchdog.conf"))).toString();
     manual = [...source.matchAll(/^\.TP\n([a-z0-9-]+) = </gm)].map(([, name = ""]) => name);
   });
 
@@ -58,5 +60,23 @@ suite("docs/guest/watchdog-conf.md", () => {
       assert.equal(fallback, shown(key), name);
       assert.ok((key.type === "retired" ? ["no effect"] : ["same", "better"]).includes(verdict), `${name}: ${verdict}`);
     }
+  });
+
+  test("Debian's file is taken as it is", () => {
+    const settings = parseConfig(sample, "watchdog.conf", keys);
+    assert.ok(!("problems" in settings), JSON.stringify(settings));
+    assert.deepEqual(settings.notices, []);
+  });
+
+  test("so it is with every setting in it put to use", () => {
+    const isSetting = (line: string) => manual.some((name) => line.replaceAll(/\s/g, "").startsWith(`#${name}=`));
+    const used = sample.split("\n").map((line) => (isSetting(line) ? line.slice(1) : line));
+    const settings = parseConfig(used.join("\n"), "watchdog.conf", keys);
+    assert.ok(!("problems" in settings), JSON.stringify(settings));
+    assert.deepEqual(
+      [settings.texts("ping"), settings.number("max-load-15"), settings.attribute("change", "/var/log/syslog")],
+      [["172.16.0.1", "192.168.1.1"], 12, 1407],
+    );
+    assert.match(settings.notices.at(-1) ?? "", /^watchdog\.conf: without effect: .*admin \(a guest in trouble/);
   });
 });

@@ -1,8 +1,9 @@
 /** Test programs of the operator's: what each way to end means, and what follows. */
-import { HeldCheck } from "../../src/check.ts";
+import { type Check, HeldCheck } from "../../src/check.ts";
 import { script } from "../../src/checks/script.ts";
 import { parseConfig, type Settings } from "../../src/config.ts";
 import { type JobOutcome, KILLED, NOT_RUN, TIMED_OUT, UNBORN } from "../../src/platform.ts";
+import { Repairs } from "../../src/repair.ts";
 import { keys } from "../../src/settings.ts";
 import { ScriptedPlatform } from "../scripted.ts";
 import { suite } from "../vector.ts";
@@ -167,6 +168,23 @@ export const verdicts = suite("script", tell, [
     { config: `${config}log-dir =`, ends: { 3: code(255) }, until: 5 },
     [well, `4: failed: ${V0} orders a reboot; reboot, code 255`],
   ],
+]);
+
+/** Whether its end has to wait for a repair, once it has failed with this code. */
+function isRepaired(status: number): string[] {
+  const { platform, checks } = made({ files: FOLDER, config: "softboot-option = yes" });
+  const held = new HeldCheck(checks[0] as Check, 6000);
+  const repairs = new Repairs(platform, { program: undefined, timeout: 60_000, maximum: 1, logFor: () => "" });
+  platform.change({ at: 0, jobs: { [`test /var/log/watchdog/etc-watchdog.d-app ${V1} test`]: code(status) } });
+  held.look(0);
+  platform.runChildren();
+  held.look(1000);
+  return [held.verdict, repairs.holdsBack(held, 1000) ? "is repaired" : "ends", ...platform.heard];
+}
+
+export const repairs = suite("script, repairs", isRepaired, [
+  ["by itself, told its code", 42, ["failed", "is repaired", `0: runs ${V1} repair 42 ${V1}`]],
+  ["an order is no fault to repair", 255, ["failed", "ends"]],
 ]);
 
 const many = Array.from({ length: 17 }, (_, i) => `/etc/watchdog.d/${String(i).padStart(2, "0")}`);
