@@ -271,21 +271,36 @@ export interface Watched {
 /** Most descriptors of one {@link poll}. */
 const MOST_WATCHED = 120;
 
+/** Milliseconds between two looks at descriptors that can be watched only one by one. */
+const GLANCE = 100;
+
 /** Waits until one of `fds` has one of its events or an end, at most `timeout` ms (-1: for ever); the indices of those that have. */
 export function poll(all: readonly Watched[], timeout: number): number[] {
   const fds = all.length > MOST_WATCHED ? all.slice(0, MOST_WATCHED) : all;
+  const count = pollOnce(fds, timeout);
+  if (count < 0 && count !== -EINTR) return pollEach(fds, timeout);
+  if (count <= 0) return [];
+  return fds.flatMap((_, index) => (record.getInt16(index * 8 + 6, true) === 0 ? [] : [index]));
+}
+
+/** The kernel takes no more of them at a time than RLIMIT_NOFILE, which somebody may lower: to ask on and on would be a loop at real-time priority. */
+function pollEach(fds: readonly Watched[], timeout: number): number[] {
+  const ready = fds.flatMap((watched, index) => (pollOnce([watched], 0) > 0 ? [index] : []));
+  if (ready.length === 0) pollOnce([], timeout < 0 ? GLANCE : Math.min(timeout, GLANCE));
+  return ready;
+}
+
+/** How many of `fds` have one of their events, in the record; or a negative errno. */
+function pollOnce(fds: readonly Watched[], timeout: number): number {
   // struct pollfd: s32 fd, s16 events, s16 revents
   fds.forEach(({ fd, events }, index) => {
     record.setInt32(index * 8, fd, true);
     record.setInt16(index * 8 + 4, events, true);
     record.setInt16(index * 8 + 6, 0, true);
   });
-  const count =
-    timeout < 0
-      ? sys(NR.ppoll, FIRST, recordAt, fds.length, 0, 0, 0)
-      : sys(NR.ppoll, FIRST | THIRD, recordAt, fds.length, placeTimespec(Math.ceil(timeout)), 0, 0);
-  if (count <= 0) return [];
-  return fds.flatMap((_, index) => (record.getInt16(index * 8 + 6, true) === 0 ? [] : [index]));
+  return timeout < 0
+    ? sys(NR.ppoll, FIRST, recordAt, fds.length, 0, 0, 0)
+    : sys(NR.ppoll, FIRST | THIRD, recordAt, fds.length, placeTimespec(Math.ceil(timeout)), 0, 0);
 }
 
 /** A socket call: one of its own, or one of those that socketcall(2) has in it. */
