@@ -82,6 +82,7 @@ export const SIGPIPE = 13;
 export const SIGTERM = 15;
 export const SIGUSR1 = 10;
 export const SIGCHLD = 17;
+export const SIGCONT = 18;
 
 export const PR_SET_PDEATHSIG = 1;
 export const PR_SET_NAME = 15;

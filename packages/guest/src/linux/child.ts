@@ -61,6 +61,11 @@ export class Child {
     return this.pid !== 0 && system.write(this.#questions, question) === question.length;
   }
 
+  /** Undoes a SIGSTOP, by which somebody may have kept it from answering; no harm to one that runs. */
+  goOn(): void {
+    if (this.pid !== 0) system.kill(this.pid, abi.SIGCONT);
+  }
+
   /** What it has sent, at most `size` bytes; `"none"` where that is nothing yet, undefined at its end. */
   read(size: number): Uint8Array | "none" | undefined {
     const bytes = system.readFrom(this.answers, size);

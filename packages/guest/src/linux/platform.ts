@@ -279,6 +279,7 @@ export class LinuxPlatform implements Platform, Loop {
   /** Waits until `until` (ms), taking in answers, or until something calls for a round, though not before `soonest` (ms). */
   wait(until: number, soonest: number): Wakening {
     for (const inbox of this.#inboxes) inbox.refill();
+    this.#spawner.tend();
     let early = false;
     for (;;) {
       const called = this.#waitOnce(early ? Math.min(until, soonest) : until);

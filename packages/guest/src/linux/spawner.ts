@@ -18,6 +18,12 @@ const MOST_OUTPUT = 4000;
 /** Processes at a time, those that a dead disk keeps included. */
 const MOST_JOBS = 32;
 
+/** Milliseconds that the spawner may be late with an outcome: it is an ordinary process, and the guest may be starved. */
+const LATE = 2000;
+
+/** Milliseconds after which an outcome will not come any more: a full pipe has lost it. */
+const LOST = 60_000;
+
 /**
  * What a test may write to a file, its log included: a flood ends it (SIGXFSZ). A repair has no such bound: the service that it starts
  * would inherit it.
@@ -183,11 +189,18 @@ function become([log = "", ...argv]: readonly string[]): number {
   return system.execute(argv);
 }
 
+interface Asked {
+  outcome: JobOutcome | undefined;
+  readonly wakes: boolean;
+  /** When (ms) its outcome is due. */
+  readonly due: number;
+}
+
 /** The daemon's side. */
 export class Spawner {
   readonly #child: Child;
   readonly #frames = new Frames();
-  readonly #jobs = new Map<string, { outcome: JobOutcome | undefined; readonly wakes: boolean }>();
+  readonly #jobs = new Map<string, Asked>();
   #lastId = 0;
 
   constructor(household: Household) {
@@ -207,12 +220,24 @@ export class Spawner {
   start(job: Job, deadline: number, wakes: boolean): RunningJob {
     this.#lastId += 1;
     const id = String(this.#lastId);
-    const running: { outcome: JobOutcome | undefined; readonly wakes: boolean } = { outcome: undefined, wakes };
+    const running: Asked = { outcome: undefined, wakes, due: now() + deadline + LATE };
     const request = frame([id, String(Math.ceil(deadline)), ...job]);
     if (request.length > PIPE_BUF) running.outcome = { status: UNBORN, output: String(abi.E2BIG) };
     else if (!this.#child.write(request)) running.outcome = { status: UNBORN, output: String(abi.EAGAIN) };
     else this.#jobs.set(id, running);
     return running;
+  }
+
+  /** Looks after jobs whose outcome is overdue, for their checks would wait for ever. */
+  tend(): void {
+    const time = now();
+    for (const [id, job] of this.#jobs) {
+      if (time < job.due) continue;
+      this.#child.goOn();
+      if (time < job.due + LOST) continue;
+      job.outcome = { status: UNBORN, output: String(abi.EAGAIN) };
+      this.#jobs.delete(id);
+    }
   }
 
   /**
