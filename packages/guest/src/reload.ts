@@ -53,7 +53,9 @@ export class Reload {
     const waitsFor = unhealthy.join(" ");
     if (waitsFor === "") {
       this.#question = undefined;
-      return true;
+      if (this.#waitsFor === "") return true;
+      this.ask(); // in all that time the file may have become another
+      return false;
     }
     if (waitsFor !== this.#waitsFor) this.#platform.log(`the reload waits until these are healthy: ${waitsFor}`, true);
     this.#waitsFor = waitsFor;
