@@ -41,7 +41,7 @@ export interface DaemonOptions {
   readonly checks: readonly Check[];
   /** Undefined: everything is checked and told, nothing is fed. */
   readonly device: Device | undefined;
-  /** Effective timeout of the device in seconds. */
+  /** Effective timeout of the device in seconds; without one, the one that is wished for. */
   readonly timeout: number;
   /** Seconds from one round to the next. */
   readonly interval: number;
@@ -70,7 +70,9 @@ interface Failure {
 
 export class Daemon implements Controlled {
   readonly #platform: Platform;
-  readonly #device: Device | undefined;
+  #device: Device | undefined;
+  /** Of the device, in seconds. */
+  #timeout: number;
   readonly #options: DaemonOptions;
   readonly #checks: readonly HeldCheck[];
   #feeds = 0;
@@ -99,19 +101,26 @@ export class Daemon implements Controlled {
     this.#options = options;
     this.#platform = options.platform;
     this.#device = options.device;
+    this.#timeout = options.timeout;
     const longestRound = (options.interval + LATE_S) * 1000;
     this.#checks = options.checks.map((check) => new HeldCheck(check, longestRound));
   }
 
   start(): void {
     const device = this.#device;
-    const what =
-      device === undefined ? "feeding nothing" : `feeding ${device.identity}, timeout ${this.#options.timeout} s`;
+    const what = device === undefined ? "feeding nothing" : `feeding ${device.identity}, timeout ${this.#timeout} s`;
     const checks = this.#checks.map((held) => held.check.name).join(" ");
     const mode = this.#mode === "act" ? "" : `, mode ${this.#mode}`;
     this.#platform.log(`bernard-guest ${VERSION}: ${what}${mode}; checks: ${checks || "none"}`, true);
     this.#options.record.noteArmed(device !== undefined);
     this.#greet();
+  }
+
+  /** There was none, and now there is one, armed: from here on it is fed, and what the mode says is done. */
+  takeDevice(device: Device, timeout: number): void {
+    this.#device = device;
+    this.#timeout = timeout;
+    this.start();
   }
 
   /** With no device an end that hangs would leave the guest worse off: then nothing is ended. */
@@ -121,7 +130,8 @@ export class Daemon implements Controlled {
 
   /** Until the host has taken it: a port may be late, or full. */
   #greet(): void {
-    const { boot, timeout } = this.#options;
+    const { boot } = this.#options;
+    const timeout = this.#timeout;
     const checks = this.#checks.map((held) => held.check.name);
     const device = this.#device === undefined ? null : { identity: this.#device.identity, timeout };
     const at = this.#at();
@@ -209,7 +219,7 @@ export class Daemon implements Controlled {
   status(): StatusReport {
     const now = this.#platform.now();
     const device = this.#device;
-    const { record, timeout, grace } = this.#options;
+    const { record, grace } = this.#options;
     return {
       version: VERSION,
       mode: this.#mode,
@@ -218,7 +228,7 @@ export class Daemon implements Controlled {
           ? null
           : {
               identity: device.identity,
-              timeout,
+              timeout: this.#timeout,
               armed: device.isArmed() ?? "unknown",
               fed_ago_s: Number.isNaN(this.#fedAt) ? null : seconds(now - this.#fedAt),
               feeds: this.#feeds,
@@ -325,7 +335,7 @@ export class Daemon implements Controlled {
     this.#firesBy = now + (this.#options.endDeadline + LATE_S) * 1000;
     const seconds = device.setTimeout(this.#options.endDeadline);
     device.feed();
-    if (seconds <= 0) this.#platform.log(`the device keeps its timeout of ${this.#options.timeout} s`, true);
+    if (seconds <= 0) this.#platform.log(`the device keeps its timeout of ${this.#timeout} s`, true);
     this.#options.record.noteEnd({ at: this.#platform.wallClock(), check: name, reason, end });
     this.#platform.endGuest(end, this.#options.sigtermDelay * 1000);
   }
@@ -342,11 +352,13 @@ export class Daemon implements Controlled {
 
   /** The device's shortest timeout, so that it fires within seconds. */
   #starve(device: Device, now: number): void {
-    this.#firesBy = now + (this.#options.timeout + LATE_S) * 1000;
+    this.#firesBy = now + (this.#timeout + LATE_S) * 1000;
     // Once survived, it would be survived again: then each fire takes the whole timeout, or they would come every second.
     if (this.#survived) return;
-    for (const seconds of SHORTEST_TIMEOUTS_S) {
-      if (seconds >= this.#options.timeout || device.setTimeout(seconds) > 0) return;
+    // A pretimeout comes first, so long before the fire: what it is there for, a crash dump, would be lost.
+    for (const shortest of SHORTEST_TIMEOUTS_S) {
+      const seconds = device.pretimeout + shortest;
+      if (seconds >= this.#timeout || device.setTimeout(seconds) > 0) return;
     }
   }
 
@@ -358,7 +370,7 @@ export class Daemon implements Controlled {
 
   /** A device that has fired is dead and takes feeds all the same: it is started anew, and whatever still fails ends the feeding anew. */
   #rearm(device: Device): void {
-    const timeout = device.rearm(this.#options.timeout);
+    const timeout = device.rearm(this.#timeout);
     const armed = device.isArmed() ?? timeout > 0;
     const what = armed ? `armed anew, timeout ${timeout} s` : "NOT PROTECTED: it does not start anew";
     // Each round tries again, but says so only when something has changed.

@@ -8,7 +8,7 @@ import { Daemon } from "./daemon.ts";
 import { LinuxPlatform } from "./linux/platform.ts";
 import * as system from "./linux/system.ts";
 import type { OpenDevice } from "./linux/watchdog.ts";
-import { arm, openDevice } from "./open-device.ts";
+import { arm, LateDevice, openDevice, paceFor } from "./open-device.ts";
 import { logFor, NO_LIMIT } from "./operators-program.ts";
 import type { Platform } from "./platform.ts";
 import { RecordKeeper } from "./record.ts";
@@ -36,13 +36,13 @@ function main(): never {
   // The order matters: children are forked before memory is locked and before there is a device that they could hold open.
   const checks = createChecks(settings, platform, "watch");
   const refused = platform.harden(settings.on("realtime") ? settings.number("priority") : undefined);
-  const device = openDevice(settings, platform, handedOn?.fd);
+  let device = openDevice(settings, platform, handedOn?.fd);
   for (const fd of device?.fds ?? []) platform.adopt(fd);
   const timeout = device === undefined ? settings.number("watchdog-timeout") : arm(device, settings, platform);
   if (refused.length > 0) {
     platform.log(`warning: ${refused.join(", ")}; needs CAP_SYS_RESOURCE, CAP_IPC_LOCK, CAP_SYS_NICE`, true);
   }
-  const interval = settings.number("interval");
+  let interval = paceFor(timeout, settings, platform);
   const boot = readLine(platform, "/proc/sys/kernel/random/boot_id");
   const record = new RecordKeeper(platform, {
     directory: pathOrNone(settings, "state-directory"),
@@ -50,6 +50,7 @@ function main(): never {
     boot,
     limit: settings.number("bite-limit"),
     window: settings.number("bite-window"),
+    patience: (timeout * 1000) / 3,
   });
   device?.feed();
   const before = record.open(device?.firedBefore());
@@ -88,9 +89,19 @@ function main(): never {
   for (const notice of settings.notices) platform.log(`warning: ${notice}`);
   daemon.start();
   platform.notifyManager("READY=1");
+  const search = new LateDevice(settings, platform);
   let due = now();
   let late = 0;
   for (;;) {
+    if (device === undefined) {
+      device = search.look(now());
+      if (device !== undefined) {
+        for (const fd of device.fds) platform.adopt(fd);
+        const timeout = arm(device, settings, platform);
+        interval = paceFor(timeout, settings, platform);
+        daemon.takeDevice(device, timeout);
+      }
+    }
     daemon.round(late);
     if (reload.isDue(daemon.unhealthy)) startAnew(file, device, daemon, platform);
     // Absolute times: a slow round does not push the next one. After a gap (a starved host) rounds start afresh.

@@ -6,6 +6,9 @@ import * as system from "./linux/system.ts";
 import { chooseWatchdog, type OpenDevice, openWatchdog, SOFTDOG, takeWatchdog } from "./linux/watchdog.ts";
 import type { Device, Platform } from "./platform.ts";
 
+/** What the configuration says for any device. */
+const AUTO = "auto";
+
 /**
  * The device, open; undefined where there is none and none is needed.
  * @param fd where this program's life before has it open
@@ -16,9 +19,9 @@ export function openDevice(settings: Settings, platform: Platform, fd: number | 
   const wish = pathOrNone(settings, "watchdog-device");
   if (inherited !== undefined && wish !== undefined) return inherited;
   if (inherited !== undefined) inherited.disarm();
-  const path = wish === "auto" ? chooseWatchdog(software) : wish;
+  const path = wish === AUTO ? chooseWatchdog(software) : wish;
   if (path === undefined) {
-    if (wish === "auto")
+    if (wish === AUTO)
       platform.log("NOT PROTECTED: this guest has no watchdog device; everything is checked, nothing is ended", true);
     return undefined;
   }
@@ -31,6 +34,35 @@ export function openDevice(settings: Settings, platform: Platform, fd: number | 
   );
 }
 
+/** Milliseconds from one look for a device that has come late to the next. */
+const LOOK_INTERVAL = 30_000;
+
+/** The search for a device where the configuration takes any and there was none at start: its driver may be loaded later. */
+export class LateDevice {
+  readonly #settings: Settings;
+  readonly #platform: Platform;
+  #nextLook = 0;
+  #said = "";
+
+  constructor(settings: Settings, platform: Platform) {
+    this.#settings = settings;
+    this.#platform = platform;
+  }
+
+  /** One that is there now, open. */
+  look(now: number): OpenDevice | undefined {
+    if (now < this.#nextLook || this.#settings.path("watchdog-device") !== AUTO) return undefined;
+    this.#nextLook = now + LOOK_INTERVAL;
+    const path = chooseWatchdog(this.#settings.on("software"));
+    const device = path === undefined ? undefined : openWatchdog(path);
+    if (typeof device !== "number") return device;
+    const why = `NOT PROTECTED: ${path}: ${explainOpen(-device)}`;
+    if (why !== this.#said) this.#platform.log(why, true);
+    this.#said = why;
+    return undefined;
+  }
+}
+
 function refuse(why: string): never {
   complain(why);
   return system.exit(EXIT.refused);
@@ -41,15 +73,23 @@ export function arm(device: OpenDevice, settings: Settings, platform: Platform):
   const { identity } = device;
   const wanted = settings.number("watchdog-timeout");
   const timeout = takeTimeout(device, wanted, platform);
-  const interval = settings.number("interval");
   const pretimeout = settings.number("watchdog-pretimeout");
   const refused = pretimeout === 0 ? 0 : device.setPretimeout(pretimeout);
   if (refused < 0) platform.log(`warning: ${identity} has no pretimeout (errno ${-refused})`, true);
-  if (timeout > 0 && isFedInTime(interval, timeout)) return timeout;
+  if (timeout > 0) return timeout;
   device.disarm();
-  if (timeout > 0)
-    return refuse(`${identity} fires after ${timeout} s: lower interval (${interval} s) to half of that`);
   return refuse(`${identity} takes no timeout and tells none (errno ${-timeout}); choose another device`);
+}
+
+/** Seconds from one round to the next: as configured, or less where the device's timeout is not the one that this was meant for. */
+export function paceFor(timeout: number, settings: Settings, platform: Platform): number {
+  const interval = settings.number("interval");
+  if (isFedInTime(interval, timeout)) return interval;
+  platform.log(
+    `warning: the device fires after ${timeout} s: the interval is ${timeout / 2} s, not ${interval} s`,
+    true,
+  );
+  return timeout / 2;
 }
 
 /** Seconds in force: what the device makes of `wanted`, or keeps where it refuses that; a negative errno where it tells neither. */

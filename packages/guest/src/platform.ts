@@ -156,6 +156,8 @@ export interface Device {
   rearm(seconds: number): number;
   /** Has the kernel told this many seconds before the fire; 0, or a negative errno. */
   setPretimeout(seconds: number): number;
+  /** Seconds before the fire at which the kernel is told; 0: it is not. */
+  readonly pretimeout: number;
   /** Magic close: stops the device, where the kernel lets it be stopped. */
   disarm(): void;
 }

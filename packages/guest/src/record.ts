@@ -5,8 +5,9 @@
  * From it comes the bite budget: after so many ends within a window the daemon feeds on and only shouts, for a guest that
  * nothing cures must not be reset for ever. The record belongs to one machine (its DMI UUID): a template's clone starts afresh.
  */
+import { encode } from "./bytes.ts";
 import type { End } from "./end.ts";
-import type { Platform, RunningJob } from "./platform.ts";
+import { type Platform, type RunningJob, TIMED_OUT } from "./platform.ts";
 
 /** An end, or one that was not carried out. */
 export interface Bite {
@@ -48,14 +49,18 @@ export interface RecordOptions {
   readonly limit: number;
   /** Seconds. */
   readonly window: number;
+  /** Milliseconds that may go by without a feed. */
+  readonly patience: number;
 }
 
-/** Milliseconds that a read or a write of the record may take at start and at an end. */
+/** Milliseconds that a read or a write of the record may take at start and at an end, at most. */
 const PATIENCE = 3000;
+
+const ENOENT = 2;
 
 const WOULD_BE_KEPT_S = 14 * 86400;
 
-/** Longest text of the record: a job's request is 4 KiB at most. */
+/** Most bytes of the record: a job's request is 4 KiB at most. */
 const MOST_TEXT = 3600;
 const MOST_REASON = 160;
 const MOST_BITES = 32;
@@ -63,7 +68,12 @@ const MOST_BITES = 32;
 export class RecordKeeper {
   readonly #platform: Platform;
   readonly #options: RecordOptions;
+  readonly #patience: number;
+  /** Seconds since 1970 at the clock's start, as far as they were known when the record was opened. */
+  readonly #epoch: number;
   #record: GuestRecord;
+  /** There may be a record that could not be read: it is not to be lost. */
+  #isUnread = false;
   #saving: RunningJob | undefined;
   #isStale = false;
   /** Whether the record could be written: without it nothing brakes a loop. */
@@ -72,6 +82,8 @@ export class RecordKeeper {
   constructor(platform: Platform, options: RecordOptions) {
     this.#platform = platform;
     this.#options = options;
+    this.#patience = Math.min(PATIENCE, options.patience);
+    this.#epoch = platform.wallClock() - platform.now() / 1000;
     this.#record = fresh(options);
   }
 
@@ -86,11 +98,13 @@ export class RecordKeeper {
   open(fired: boolean | undefined): LastEnd {
     const path = this.#path();
     if (path === undefined) return "unknown";
-    const loading = this.#platform.startJob(["load", path], PATIENCE);
-    this.#platform.settle(this.#platform.now() + PATIENCE);
+    const loading = this.#platform.startJob(["load", path], this.#patience);
+    this.#platform.settle(this.#platform.now() + this.#patience);
     const { machine, boot } = this.#options;
-    const now = this.#platform.wallClock();
-    const before = loading.outcome?.status === 0 ? parseRecord(loading.outcome.output) : undefined;
+    const now = this.#clock();
+    const { status, output } = loading.outcome ?? { status: TIMED_OUT, output: "" };
+    this.#isUnread = status !== 0 && status !== ENOENT;
+    const before = status === 0 ? parseRecord(output) : undefined;
     let last: LastEnd = "unknown";
     if (before?.machine === machine) {
       const isNewBoot = before.boot !== boot;
@@ -108,7 +122,7 @@ export class RecordKeeper {
       };
     }
     this.#save();
-    this.#platform.settle(this.#platform.now() + PATIENCE);
+    this.#platform.settle(this.#platform.now() + this.#patience);
     this.isKept = this.#saving?.outcome?.status === 0;
     return last;
   }
@@ -120,7 +134,7 @@ export class RecordKeeper {
 
   /** Ends within the window. */
   used(): number {
-    const now = this.#platform.wallClock();
+    const now = this.#clock();
     return this.#record.bites.filter((at) => now - at < this.#options.window).length;
   }
 
@@ -136,6 +150,9 @@ export class RecordKeeper {
   noteEnd(bite: Bite): void {
     this.#change({ end: shorten(bite) });
     this.#platform.settle(this.#platform.now() + PATIENCE);
+    if (!this.#isStale) return;
+    this.tend();
+    this.#platform.settle(this.#platform.now() + PATIENCE);
   }
 
   noteWouldBe(bite: Bite): void {
@@ -145,6 +162,11 @@ export class RecordKeeper {
   /** Writes what a write that was out has held up. */
   tend(): void {
     if (this.#isStale && this.#saving?.outcome !== undefined) this.#save();
+  }
+
+  /** Seconds since 1970, from which no setting of the clock takes or adds anything: ends would be forgotten, or last for ever. */
+  #clock(): number {
+    return Math.round(this.#epoch + this.#platform.now() / 1000);
   }
 
   #path(): string | undefined {
@@ -159,7 +181,7 @@ export class RecordKeeper {
 
   #save(): void {
     const path = this.#path();
-    if (path === undefined) return;
+    if (path === undefined || this.#isUnread) return;
     this.#isStale = this.#saving !== undefined && this.#saving.outcome === undefined;
     if (this.#isStale) return;
     this.#saving = this.#platform.startJob(["save", path, this.#text()], PATIENCE);
@@ -168,7 +190,7 @@ export class RecordKeeper {
   /** The record as text, without the oldest would-be ends where there are too many. */
   #text(): string {
     let text = JSON.stringify(this.#record);
-    while (text.length > MOST_TEXT && this.#record.wouldBe.length > 0) {
+    while (encode(text).length > MOST_TEXT && this.#record.wouldBe.length > 0) {
       this.#record = { ...this.#record, wouldBe: this.#record.wouldBe.slice(1) };
       text = JSON.stringify(this.#record);
     }

@@ -126,8 +126,9 @@ The file has lines 'key = value'; '#' starts a comment line. 'include = FILE' or
 `);
   for (const key of keys) print(`  ${key.name} = ${describe(key)}\n      ${key.help}`);
   print(`
-SIGTERM and SIGINT stop the daemon and the device, SIGHUP does nothing; any other
-end of the daemon lets the device fire.
+SIGTERM and SIGINT stop the daemon and the device, SIGHUP has it read its file anew,
+SIGUSR1 leaves the device ticking for a shutdown; any other end of the daemon lets
+the device fire.
 Exit codes: 0 well, 1 a finding (--once, status, check, last), 2 usage or configuration,
 3 the device is missing, busy or refuses, or no daemon answers, 70 a defect.`);
   return system.exit(EXIT.well);

@@ -1,6 +1,6 @@
 /** What follows a failed check: which end, and what keeps it from being carried out. */
 import type { Change } from "./scripted.ts";
-import { MEM, meminfo, memoryReason, PSI, pressure, tell, well } from "./story.ts";
+import { ERRORS, MEM, meminfo, memoryReason, PSI, pressure, tell, well } from "./story.ts";
 import { suite } from "./vector.ts";
 
 const RECORD = "load /data/state/record.json";
@@ -180,6 +180,26 @@ export const budget = suite("bite budget", tell, [
     { changes: [bites(3 * DAY, 2 * DAY, DAY + 1), short(3)], until: 12 },
     { heard: ["0: hello", well, failing, ...starved], feeds: 8 },
   ],
+  ...[1, -1].map(
+    (years) =>
+      [
+        `a clock set by ${years} year forgets none`,
+        { changes: [bites(3, 2, 1), { at: 5, clock: years * 365 * DAY }, short(6)], until: 15 },
+        {
+          heard: [
+            "0: hello",
+            well,
+            "6: memory failing, disk:/data healthy",
+            spared(11, "the bite budget is spent"),
+            `11: last words: memory: ${memoryReason}; would starve`,
+            failed(11),
+            "15: disarmed",
+            "15: bye",
+          ],
+          feeds: 16,
+        },
+      ] as const,
+  ),
   [
     "another machine's record (a template's) is no budget of ours",
     {
@@ -196,6 +216,60 @@ export const budget = suite("bite budget", tell, [
 ]);
 
 const run = "exec log/usr/sbin/fix /usr/sbin/fix 12 memory";
+
+export const brake = suite("without a record", tell, [
+  [
+    "that could be read, nothing is written over it, and a disk is no reason to end",
+    {
+      changes: [
+        { at: 0, jobs: { [RECORD]: { status: 5, output: "" } } },
+        { at: 3, probe: { step: "create", errno: 30 }, files: { [ERRORS]: "9\n" } },
+      ],
+      until: 20,
+    },
+    {
+      heard: [
+        "0: hello",
+        well,
+        "4: memory healthy, disk:/data failing",
+        "5: memory healthy, disk:/data failed",
+        "20: disarmed",
+        "20: bye",
+      ],
+      feeds: 21,
+    },
+  ],
+]);
+
+export const devices = suite("a device", tell, [
+  [
+    "that comes late is armed, and what failed before it came ends the guest",
+    { noDevice: true, deviceComes: 12, changes: [short(3)], until: 14 },
+    {
+      heard: [
+        "0: hello",
+        well,
+        failing,
+        spared(8, "mode is observe"),
+        failed(8),
+        "12: hello",
+        `12: last words: memory: ${memoryReason}; starve`,
+        `12: to disk: 12 s after boot: memory failed: ${memoryReason}`,
+        "12: timeout 1 s asked",
+        "14: bye",
+      ],
+      feeds: 0,
+    },
+  ],
+  [
+    "with a pretimeout is given the time for it",
+    { pretimeout: 4, changes: [short(3)], until: 9 },
+    {
+      heard: ["0: hello", well, failing, ...lastWords("starve"), "8: timeout 5 s asked", failed(8), "9: bye"],
+      feeds: 8,
+    },
+  ],
+]);
 
 export const repairs = suite("repairs", tell, [
   [

@@ -20,6 +20,8 @@ import * as control from "./control.ts";
 import * as ends from "./ends.ts";
 import * as notify from "./notify.ts";
 import * as parsers from "./parsers.ts";
+import * as record from "./record.ts";
+import * as reload from "./reload.ts";
 import * as stories from "./stories.ts";
 import * as tools from "./tools.ts";
 import type { Suite } from "./vector.ts";
@@ -42,6 +44,8 @@ export const suites: readonly Suite[] = [
   notify,
   oomKills,
   parsers,
+  record,
+  reload,
   script,
   processes,
   stories,

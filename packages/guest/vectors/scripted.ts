@@ -29,6 +29,8 @@ export interface Change {
   readonly pings?: Readonly<Record<string, "answers" | "silent" | number>>;
   /** Records that the kernel's log gets; null: some that were overwritten before anybody read them. */
   readonly kernelLog?: readonly (string | null)[];
+  /** By how many seconds somebody sets the wall clock. */
+  readonly clock?: number;
   /** Where a hanging probe sleeps. */
   readonly asleep?: string;
   /** What programs send at that time. */
@@ -46,6 +48,8 @@ export class ScriptedPlatform implements Platform {
   readonly #files = new Map<string, string | undefined>();
   #behaviour: ProbeAnswer | "hang" | "unborn" = OK;
   #asleep = "";
+  /** Seconds since 1970 at start. */
+  #clock = 1_000_000_000;
   readonly #probes: ScriptedProbe[] = [];
   readonly #addresses = new Map<string, "answers" | "silent" | number>();
   readonly #inboxes: { readonly uid: number; readonly take: (datagram: Datagram) => boolean }[] = [];
@@ -69,6 +73,7 @@ export class ScriptedPlatform implements Platform {
   change(change: Change): void {
     for (const [path, text] of Object.entries(change.files ?? {})) this.#files.set(path, text);
     this.#behaviour = change.probe ?? this.#behaviour;
+    this.#clock += change.clock ?? 0;
     this.#asleep = change.asleep ?? this.#asleep;
     for (const [address, behaviour] of Object.entries(change.pings ?? {})) this.#addresses.set(address, behaviour);
     for (const record of change.kernelLog ?? []) this.#records.push(record);
@@ -105,7 +110,7 @@ export class ScriptedPlatform implements Platform {
   }
 
   wallClock(): number {
-    return 1_000_000_000 + this.#now / 1000;
+    return this.#clock + this.#now / 1000;
   }
 
   endGuest(end: string): void {
@@ -282,6 +287,7 @@ export function scriptedDevice(
   shortest: number,
   longest: number,
   feedResult: number,
+  pretimeout: number,
 ): Device & { feeds: number; dead: boolean } {
   return {
     feeds: 0,
@@ -302,6 +308,7 @@ export function scriptedDevice(
     },
     firedBefore: () => false,
     setPretimeout: () => 0,
+    pretimeout,
     rearm(seconds) {
       platform.note(`armed anew, ${seconds} s`);
       this.dead = false;

@@ -22,6 +22,10 @@ export interface Story {
   /** What the device says to a feed. */
   readonly feedResult?: number;
   readonly noDevice?: true;
+  /** When (s) a device comes, where there was none. */
+  readonly deviceComes?: number;
+  /** Seconds before the fire at which the kernel is told. */
+  readonly pretimeout?: number;
   readonly mode?: Mode;
   /** Seconds after boot in which nothing is ended. */
   readonly grace?: number;
@@ -73,7 +77,13 @@ export function tell(story: Story): unknown {
     keys,
   ) as Settings;
   for (const change of story.changes) if (change.at === 0) platform.change(change);
-  const device = scriptedDevice(platform, story.shortest ?? 1, story.longest ?? 2046, story.feedResult ?? 0);
+  const device = scriptedDevice(
+    platform,
+    story.shortest ?? 1,
+    story.longest ?? 2046,
+    story.feedResult ?? 0,
+    story.pretimeout ?? 0,
+  );
   const context = { settings, platform, use: "watch", signs: { disk: 0 } } as const;
   const checks = [memory, disk].flatMap((kind) => kind.create(context));
   const record = new RecordKeeper(platform, {
@@ -82,6 +92,7 @@ export function tell(story: Story): unknown {
     boot: "story",
     limit: 3,
     window: 86400,
+    patience: 3000,
   });
   const last = record.open(story.noBootStatus ? undefined : (story.firedBefore ?? false));
   const daemon = new Daemon({
@@ -112,6 +123,7 @@ export function tell(story: Story): unknown {
     if (second > (story.gap?.[0] ?? Infinity) && second < (story.gap?.[1] ?? 0)) continue;
     device.dead ||= story.fires?.includes(second) ?? false;
     if (second === story.muted) daemon.mute(10);
+    if (second === story.deviceComes) daemon.takeDevice(device, 10);
     daemon.round();
     platform.runChildren();
   }

@@ -46,21 +46,28 @@ export function takeWatchdog(fd: number): OpenDevice | undefined {
   if (support === undefined) return undefined;
   const { identity, options } = support;
   const entry = findEntry(identity);
-  const unstoppable = isUnstoppable(entry);
+  let pretimeout = 0;
   const lock = identity === I6300ESB ? openConfiguration() : -1;
   const device: OpenDevice = {
     fd,
     fds: [fd, lock],
     identity,
-    unstoppable,
+    get unstoppable() {
+      return isUnstoppable(entry); // it may be set at any time
+    },
     firedBefore() {
       if ((options & abi.WDIOF_CARDRESET) === 0) return undefined;
       const status = system.ioctl(fd, abi.WDIOC_GETBOOTSTATUS);
       return status < 0 ? undefined : (system.record.getUint32(0, true) & abi.WDIOF_CARDRESET) !== 0;
     },
+    get pretimeout() {
+      return pretimeout;
+    },
     setPretimeout(seconds) {
       system.record.setInt32(0, seconds, true);
-      return system.ioctl(fd, abi.WDIOC_SETPRETIMEOUT);
+      const result = system.ioctl(fd, abi.WDIOC_SETPRETIMEOUT);
+      if (result === 0) pretimeout = seconds;
+      return result;
     },
     feed() {
       return Math.min(system.write(fd, KEEP_ALIVE), 0);
@@ -75,10 +82,12 @@ export function takeWatchdog(fd: number): OpenDevice | undefined {
       setOptions(fd, abi.WDIOS_DISABLECARD);
       // A plain reopen does nothing: the driver believes that it is running. nowayout forbids the disable, so the byte goes in directly.
       if (setOptions(fd, abi.WDIOS_ENABLECARD) < 0 || device.isArmed() === false) {
-        system.writeByteAt(lock, LOCK_REGISTER, unstoppable ? LOCK_ENABLE | LOCK_LOCKED : LOCK_ENABLE);
+        system.writeByteAt(lock, LOCK_REGISTER, device.unstoppable ? LOCK_ENABLE | LOCK_LOCKED : LOCK_ENABLE);
       }
       // Without this the power-on preloads count: 2061 s.
-      return setTimeout(fd, seconds);
+      const effective = setTimeout(fd, seconds);
+      if (pretimeout > 0) device.setPretimeout(pretimeout); // a shorter timeout has taken it off
+      return effective;
     },
     disarm() {
       system.write(fd, MAGIC_CLOSE);
