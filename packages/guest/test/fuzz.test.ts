@@ -5,12 +5,16 @@ import fc from "fast-check";
 import { encode, numberBehind } from "../src/bytes.ts";
 import { kernelLog } from "../src/checks/kernel-log.ts";
 import { type Found, type Key, parseConfig, type Settings } from "../src/config.ts";
+import { defaultGateway } from "../src/default-route.ts";
 import { parseFstab } from "../src/fstab.ts";
+import { parseAddress } from "../src/ip-address.ts";
 import { MountSearch } from "../src/mountinfo.ts";
+import { parseProcess } from "../src/process-status.ts";
 import { keys } from "../src/settings.ts";
 import { ScriptedPlatform } from "../vectors/scripted.ts";
 
 const CASES = { numRuns: 100_000 };
+const FEWER_CASES = { numRuns: 10_000 };
 
 const FILE = "/etc/b.conf";
 
@@ -152,6 +156,40 @@ suite("whatever stands in a file", () => {
       if (!text.includes(name)) assert.ok(Number.isNaN(found));
     });
     fc.assert(property, CASES);
+  });
+
+  test("of a process's status", () => {
+    const property = fc.property(fc.string({ unit: "binary", maxLength: 40 }), kernelText, (name, rest) => {
+      const damaged = parseProcess(encode(`${name}${rest}`));
+      assert.ok(damaged === undefined || damaged.startedAt >= 0);
+      const status = parseProcess(encode(`7 (${name}) S ${"1 ".repeat(18)}99 5 6`));
+      assert.ok(status?.alive && status.startedAt === 99, "no name hides what stands behind it");
+    });
+    fc.assert(property, FEWER_CASES);
+  });
+
+  test("of routes", () => {
+    const digits = fc.constantFrom("00000000", "0202000A", "0003", "0001", "eth0", "0", "100", "x", "");
+    const line = fc.array(digits, { maxLength: 12 }).map((fields) => fields.join("\t"));
+    const table = fc.array(fc.oneof(line, kernelText), { maxLength: 6 }).map((lines) => lines.join("\n"));
+    const property = fc.property(table, (text) => {
+      const gateway = defaultGateway(encode(text));
+      assert.ok(gateway === undefined || gateway.length === 4);
+    });
+    fc.assert(property, FEWER_CASES);
+  });
+
+  test("of addresses", () => {
+    const part = fc.constantFrom("0", "255", "256", "1", "fd00", "12345", ".", ":", "::", "%eth0", "-1", " ");
+    const property = fc.property(fc.array(part, { maxLength: 17 }), (parts) => {
+      const address = parseAddress(parts.join(""));
+      assert.ok(address === undefined || address.length === (parts.some((part) => part.includes(":")) ? 16 : 4));
+    });
+    fc.assert(property, FEWER_CASES);
+    const known = fc.property(fc.ipV6(), (text) => {
+      assert.equal(parseAddress(text)?.length, 16, text);
+    });
+    fc.assert(known, FEWER_CASES);
   });
 
   const field = fc.constantFrom(

@@ -9,6 +9,7 @@ import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
 import { KILLED, type Platform, TIMED_OUT, UNBORN } from "../platform.ts";
 import { RecurringJob } from "../recurring-job.ts";
+import { FROZEN_MARK } from "./disk/disk-check.ts";
 
 /** watchdog(8)'s codes for a file that does not change, and for a look that does not end. */
 const UNCHANGED = 250;
@@ -40,6 +41,7 @@ class FileCheck implements Check {
   readonly code = UNCHANGED;
   readonly #path: string;
   readonly #limits: FileLimits;
+  readonly #platform: Platform;
   readonly #stat: RecurringJob;
   /** As text: all that counts is whether it is another. */
   #mtime: string | undefined;
@@ -56,6 +58,7 @@ class FileCheck implements Check {
     this.#path = path;
     this.#limits = limits;
     this.#wasThere = limits.expected;
+    this.#platform = platform;
     this.#stat = new RecurringJob(platform, ["mtime", path], DEADLINE);
   }
 
@@ -64,7 +67,9 @@ class FileCheck implements Check {
   }
 
   read(now: number): Reading {
-    if (now - this.#lookedAt > GAP) this.#changedAt += now - this.#lookedAt;
+    // Nobody writes to what a backup has frozen.
+    const frozen = this.#platform.readFile(FROZEN_MARK) !== undefined;
+    if (frozen || now - this.#lookedAt > GAP) this.#changedAt += now - this.#lookedAt;
     this.#lookedAt = now;
     const outcome = this.#stat.take();
     if (outcome === undefined) this.#stat.startWhenDue(now, 0);

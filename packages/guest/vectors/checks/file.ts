@@ -52,6 +52,19 @@ export const files = suite("file", (story: Watched) => tellVerdicts(file, story)
     [`209: file:${LOG} failing: ${LOG} has not changed for 64 s (change = 60)`],
   ],
   [
+    "nor does a backup's freeze, in which nobody can write",
+    {
+      config: changing,
+      changes: [
+        ...eachMinute(100),
+        { at: 60, files: { "/run/qga.state.isfrozen": "" } },
+        { at: 150, files: { "/run/qga.state.isfrozen": undefined } },
+      ],
+      until: 206,
+    },
+    [],
+  ],
+  [
     "it is removed, and comes back in time: as a log is rotated",
     {
       config,

@@ -21,7 +21,7 @@ const STATE_INTERVAL = 5000;
 const THAW_PATIENCE = 30_000;
 
 /** qemu-ga makes this file while it holds the guest's file systems frozen. */
-const FROZEN_MARK = "/run/qga.state.isfrozen";
+export const FROZEN_MARK = "/run/qga.state.isfrozen";
 
 /** Where a probe sleeps that somebody has stopped (SIGSTOP, a debugger): its silence says nothing of the disk. */
 const STOPPED = ["do_signal_stop", "ptrace_stop"];
