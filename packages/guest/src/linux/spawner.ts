@@ -110,6 +110,8 @@ function serve(questions: number, answers: number): never {
         const signal = child.status & 127;
         if (signal !== 0) answer(job.id, { status: KILLED, output: String(signal) });
         else if (isProgram(job.what)) answer(job.id, { status: (child.status >> 8) & 255, output: "" });
+        // A built-in one has answered by itself, unless it met a defect: then nobody must wait for it. A second answer is not heard.
+        else if (child.status !== 0) answer(job.id, { status: KILLED, output: "" });
       }
     }
     for (const job of running.values()) {
