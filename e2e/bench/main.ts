@@ -12,6 +12,7 @@ import { measureCpu } from "./cpu.ts";
 import { measureFire } from "./fire.ts";
 import { measureMemory } from "./memory.ts";
 import { print, type Row } from "./print.ts";
+import { measureThrash } from "./thrash.ts";
 
 try {
   const say = (line: string) => console.error(`- ${line}`);
@@ -22,6 +23,7 @@ try {
     ...(await measureMemory(image)),
     ...(await measureCpu(daemon, say)),
     ...(await measureFire(image)),
+    ...(await measureThrash(image)),
   ];
   print(rows);
 } catch (error) {

@@ -4,7 +4,7 @@ export interface Row {
   readonly what: string;
   readonly unit: string;
   readonly ours: number;
-  /** Debian's watchdog 5.16 in the same run; undefined where it has nothing like it. */
+  /** Debian's watchdog 5.16 in the same run; undefined where it has nothing like it; Infinity for never, in the time it was given. */
   readonly peer?: number;
   /** What we promise: at most this. */
   readonly limit?: number;
@@ -12,6 +12,7 @@ export interface Row {
 
 const number = (value: number | undefined) => {
   if (value === undefined) return "-";
+  if (value === Number.POSITIVE_INFINITY) return "never";
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 };
 
@@ -23,7 +24,7 @@ export function print(rows: readonly Row[]): void {
       unit,
       number(ours),
       number(peer),
-      peer === undefined ? "-" : number(ours / peer),
+      peer === undefined || peer === Number.POSITIVE_INFINITY ? "-" : number(ours / peer),
       limit === undefined ? "-" : `<= ${limit}`,
       limit === undefined ? "" : ours <= limit ? "kept" : "MISSED",
     ]),
