@@ -40,14 +40,20 @@ for (const arch of ARCHES) {
     assert.equal(await call(tests), `${total + ENGINE_ONLY} passed, 0 failed\n`);
   });
 
-  test(`the ${arch} daemon's probe writes to a file system`, async (t) => {
+  test(`the ${arch} daemon's probe writes to a file system, and its spawner runs the programs of a folder`, async (t) => {
     const { daemon } = await buildGuest(arch, () => {});
     const dir = await mkdtemp(join(tmpdir(), "bernard-test-"));
     t.after(() => rm(dir, { recursive: true }));
-    await writeFile(join(dir, "conf"), "disk = /dev/shm\n");
-    assert.match(
-      await call(daemon, "--once", "--config", join(dir, "conf")),
-      /^disk:\/dev\/shm +healthy +writable=1 /m,
+    await writeFile(join(dir, "conf"), `disk = /dev/shm\ntest-directory = ${dir}\nlog-dir = none\n`);
+    await writeFile(join(dir, "program"), "#!/bin/sh\nexit 42\n", { mode: 0o700 });
+    const table = await call(daemon, "--once", "--config", join(dir, "conf"));
+    assert.match(table, /^disk:\/dev\/shm +healthy +writable=1 /m);
+    const scripts = table.split("\n").filter((line) => line.startsWith("script:"));
+    assert.deepEqual(
+      scripts.map((line) => line.split("  ")[0]),
+      [`script:${dir}/program`],
+      "the configuration is no program",
     );
+    assert.match(scripts[0] ?? "", / failing .*\(exit_code=42\)$/);
   });
 }
