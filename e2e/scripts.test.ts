@@ -67,8 +67,12 @@ test("an operator's script, found by a reload", async (t) => {
   const guest = await bootFedGuest(t);
   await shell(guest, "mkdir /etc/watchdog.d /etc/bernard-guest.d");
   await guest.put(SCRIPT, Buffer.from(APP));
+  await guest.put("/data/heartbeat", Buffer.from(" 1700000001\n 1700000002\n"));
   await guest.put("/etc/bernard-guest.conf", Buffer.from(CONF));
-  await guest.put("/etc/bernard-guest.d/app.conf", Buffer.from("heartbeat-file = /data/heartbeat\n"));
+  await guest.put(
+    "/etc/bernard-guest.d/app.conf",
+    Buffer.from("heartbeat-file = /data/heartbeat\nheartbeat-stamps = 2\n"),
+  );
   const hello = guest.nextMessage(isHello, SOON);
   await shell(guest, `echo well > /run/mode; : > /run/calls; chmod +x ${SCRIPT}; kill -HUP ${DAEMON}`);
   const { checks } = (await hello).message;
@@ -136,7 +140,8 @@ async function floods(_: TestContext, guest: TestGuest): Promise<void> {
 }
 
 async function goesOnFailing(_: TestContext, guest: TestGuest): Promise<void> {
-  assert.match(await shell(guest, "head -n 1 /data/heartbeat"), /^--restart--$/);
+  // Its second line is a minute after the start: these stories are shorter, but a slow machine may see it.
+  assert.match(await shell(guest, "cat /data/heartbeat"), /^1700000002\n--restart--$|^--restart--\n \d{10}$/);
   assert.equal(fires(guest), 0, "nothing before was an end");
   const at = performance.now();
   const words = guest.nextMessage(isLastWords, SOON);
