@@ -110,10 +110,10 @@ export const disk: CheckKind = {
 export function watchedPoints(settings: Settings, platform: Platform): readonly string[] {
   const named = settings.paths("disk");
   if (!named.includes(AUTO)) return named;
-  const fstab = platform.readFile("/etc/fstab");
-  const root = findMount("/", platform);
+  const bytes = platform.readFile("/etc/fstab");
+  const fstab = bytes === undefined ? [] : parseFstab(decode(bytes)); // at once: the bytes are valid until the next call
   const devices = new Set<string>();
-  const automatic = automaticPoints(root, fstab === undefined ? [] : parseFstab(decode(fstab))).filter((point) => {
+  const automatic = automaticPoints(findMount("/", platform), fstab).filter((point) => {
     // Btrfs' subvolumes are one file system, and one probe tells of all.
     const device = findMount(point, platform)?.device ?? point;
     const isNew = !devices.has(device);

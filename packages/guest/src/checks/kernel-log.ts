@@ -8,13 +8,12 @@
  * Only facility 0 counts, the kernel's own: what processes write there always has another one, so that nobody can forge a message,
  * and our own never count.
  */
-import { numberAt } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, type Reading, type Signs } from "../check.ts";
 import type { End } from "../end.ts";
 import type { KernelLog } from "../platform.ts";
 
-/** Records that one round looks at. When more have come since the last one, the rest is a flood and passed over. */
-const MOST_RECORDS = 200;
+/** Records that one round looks at. More than that since the last round is a flood, and passed over. */
+const MOST_RECORDS = 100;
 
 /** Milliseconds for which a message counts as trouble. */
 const LASTING = 60_000;
@@ -43,7 +42,7 @@ const ABOUT_DISKS = [
 ];
 
 /** XFS tells nobody else, and what it tells is final. */
-const XFS_SHUTDOWN = "XFS (*): * Shutting down filesystem";
+const XFS_SHUTDOWN = ["XFS (*): * Shutting down filesystem", "XFS (*): Filesystem has been shut down due to "];
 
 const TOLD = [
   "INFO: task * blocked for more than * seconds",
@@ -62,6 +61,7 @@ const TOLD = [
 ];
 
 const COMMA = 44;
+const ZERO = 48;
 const SEMICOLON = 59;
 const NEWLINE = 10;
 
@@ -97,12 +97,11 @@ class KernelLogCheck implements Check {
   readonly #ownEnd: End;
   readonly #own: readonly string[][];
   readonly #aboutDisks = ABOUT_DISKS.map(partsOf);
-  readonly #shutdown = partsOf(XFS_SHUTDOWN);
+  readonly #shutdown = XFS_SHUTDOWN.map(partsOf);
   readonly #told = TOLD.map(partsOf);
   #heard: Heard | undefined;
   #matched = 0;
-  #lost = 0;
-  #sequence = Number.NaN;
+  #floods = 0;
 
   constructor(log: KernelLog, patterns: readonly string[], ownEnd: End, signs: Signs) {
     this.#log = log;
@@ -115,7 +114,7 @@ class KernelLogCheck implements Check {
     this.#takeRecords(now);
     if (this.#heard !== undefined && now - this.#heard.at >= LASTING) this.#heard = undefined;
     const heard = this.#heard;
-    const readings = { matched: this.#matched, lost: this.#lost };
+    const readings = { matched: this.#matched, floods: this.#floods };
     if (heard === undefined) return { reason: "", readings };
     return { reason: `the kernel says: ${heard.text}`, readings, end: heard.own ? this.#ownEnd : this.end };
   }
@@ -124,20 +123,18 @@ class KernelLogCheck implements Check {
     for (let taken = 0; taken < MOST_RECORDS; taken++) {
       const record = this.#log.next();
       if (record === undefined) return;
-      if (record !== "lost") this.#take(record, now);
+      if (record === "lost") this.#floods += 1;
+      else if (isOfKernel(record)) this.#take(record, now);
     }
+    this.#floods += 1;
     this.#log.skip();
   }
 
   #take(record: Uint8Array, now: number): void {
-    const sequence = numberAt(record, record.indexOf(COMMA) + 1);
-    if (sequence > this.#sequence + 1) this.#lost += sequence - this.#sequence - 1;
-    this.#sequence = sequence;
-    if (!(numberAt(record, 0) < 8)) return;
     const start = record.indexOf(SEMICOLON) + 1;
     const end = record.indexOf(NEWLINE, start);
     const text = textOf(record.subarray(start, Math.min(end === -1 ? record.length : end, start + MOST_TEXT)));
-    if (matches(text, this.#shutdown)) this.#noteShutdown(text);
+    if (matchesAny(text, this.#shutdown)) this.#noteShutdown(text);
     else if (matchesAny(text, this.#aboutDisks)) this.#signs.disk += 1;
     const own = matchesAny(text, this.#own);
     if (!own && !matchesAny(text, this.#told)) return;
@@ -154,6 +151,12 @@ class KernelLogCheck implements Check {
     const before = this.#signs.shutDown ?? [];
     if (!before.includes(device)) this.#signs.shutDown = [...before, device];
   }
+}
+
+/** A priority of one digit, below 8: anything more has a facility in it. */
+function isOfKernel(record: Uint8Array): boolean {
+  const digit = record[0] as number;
+  return record[1] === COMMA && digit >= ZERO && digit < ZERO + 8;
 }
 
 function matchesAny(text: string, patterns: readonly (readonly string[])[]): boolean {

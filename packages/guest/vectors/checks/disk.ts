@@ -77,6 +77,24 @@ export const evidence = suite("disk: certain evidence needs no hold time, uncert
     ],
   ],
   [
+    "XFS finds that it was shut down, in other words",
+    {
+      changes: [
+        { at: 0, files: { [MOUNTS]: mount("xfs"), [ERRORS]: undefined } },
+        {
+          at: 12,
+          kernelLog: ["1,9,99,-;XFS (vda): Filesystem has been shut down due to log error (0x2).\n"],
+          probe: FAILED,
+        },
+      ],
+      until: 14,
+    },
+    [
+      "13: disk:/data failing: /data refuses writes: EIO at sync; mounted rw",
+      "14: disk:/data failed: /data refuses writes: EIO at sync; mounted rw",
+    ],
+  ],
+  [
     "another disk's XFS shuts down",
     {
       changes: [{ at: 12, kernelLog: [SHUTDOWN.replace("vda", "vdz")], probe: FAILED }],

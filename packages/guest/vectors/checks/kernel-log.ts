@@ -80,7 +80,7 @@ export const messages = suite("kernel-log", looks, [
       ],
       until: 9,
     },
-    ["2: passed over 100 records", `3: kernel-log failed: the kernel says: ${HUNG}`],
+    ["2: passed over 200 records", `3: kernel-log failed: the kernel says: ${HUNG}`],
   ],
   [
     "garbage and records that are cut off",

@@ -8,11 +8,14 @@ import type { JobTask } from "./index.ts";
 
 const PLACES = 8;
 
+/** A write of the file system's that has failed before is reported, once, to whoever reads next: it says nothing of this read. */
+const TRIES = 4;
+
 /** Bytes: a multiple of every sector size. */
 const BLOCK = 4096;
 
-/** Bytes to which memory is aligned in the worst case; where the engine's own memory lies, nobody tells. */
-const FINEST = 16;
+/** Bytes to which the engine aligns an array's memory, and its own memory lies at least as well. */
+const FINEST = 8;
 
 export const readDevice: JobTask = (name = "") => {
   const fd = system.open(`/dev/${name.replaceAll("!", "/")}`, abi.O_RDONLY | abi.O_DIRECT);
@@ -29,7 +32,9 @@ export const readDevice: JobTask = (name = "") => {
   let status = abi.EINVAL;
   for (let place = 0; place < PLACES; place++) {
     const block = place * share + ((seed * (place + 1)) % share);
-    status = readAligned(fd, memory, block * BLOCK);
+    for (let tries = 0; tries === 0 || (status !== 0 && tries < TRIES); tries++) {
+      status = readAligned(fd, memory, block * BLOCK);
+    }
     if (status !== 0) break;
   }
   return { status, output: "" };
