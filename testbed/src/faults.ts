@@ -8,6 +8,9 @@ async function sh(guest: TestGuest, script: string, deadlineMs = 20_000): Promis
   return output;
 }
 
+/** From the device-mapper table that was to the one that was loaded, without waiting for what the old one has in hand. */
+const SWITCH = "dmsetup suspend --nolockfs --noflush --noudevsync data && dmsetup resume --noudevsync data";
+
 /**
  * The disk under /data refuses every write from now on, and something writes. ext4 cannot commit its journal and handles
  * that by `errors=remount-ro`: new files are refused, `errors_count` rises, while /proc/mounts goes on saying `rw`. Reading
@@ -30,8 +33,22 @@ export async function failQuietDisk(guest: TestGuest): Promise<void> {
     `/lib/testbed/load flakey
     # up for 0 s, then down for an hour, in which writes fail
     echo "0 $(cat /sys/block/vda/size) flakey /dev/vda 0 0 3600 1 error_writes" | dmsetup reload data || exit
-    dmsetup suspend --nolockfs --noflush --noudevsync data && dmsetup resume --noudevsync data`,
+    ${SWITCH}`,
   );
+}
+
+/** The storage under /data is down: the disk can neither be written nor read. No reset brings that back, {@link restoreStorage} does. */
+export async function loseStorage(guest: TestGuest): Promise<void> {
+  await sh(guest, `echo "0 $(cat /sys/block/vda/size) error" | dmsetup reload data && ${SWITCH}`);
+}
+
+export async function restoreStorage(guest: TestGuest): Promise<void> {
+  await sh(guest, `echo "0 $(cat /sys/block/vda/size) linear /dev/vda 0" | dmsetup reload data && ${SWITCH}`);
+}
+
+/** The file system of /data (ext4, XFS) gives up, as it does by itself when it finds itself broken. Its disk is well. */
+export async function shutDownFileSystem(guest: TestGuest): Promise<void> {
+  await sh(guest, "/lib/testbed/shutdown-fs /data");
 }
 
 /** Thousandths of MemTotal between which {@link exhaustMemory} keeps MemAvailable. */

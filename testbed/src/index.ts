@@ -1,9 +1,21 @@
 /** The test guest: built, booted, brought into trouble; for the demo and the end-to-end tests. */
 
 export type { Result } from "./control-port.ts";
-export { exhaustMemory, failDisk, failQuietDisk, freeze, GATEWAY, hang, joinNetwork, load } from "./faults.ts";
+export {
+  exhaustMemory,
+  failDisk,
+  failQuietDisk,
+  freeze,
+  GATEWAY,
+  hang,
+  joinNetwork,
+  load,
+  loseStorage,
+  restoreStorage,
+  shutDownFileSystem,
+} from "./faults.ts";
 export { buildImage, type Image } from "./image.ts";
-export { KERNELS, type Kernel } from "./kernel.ts";
+export { type FileSystem, KERNELS, type Kernel } from "./kernel.ts";
 export { untilDiskWritable, untilFed } from "./milestones.ts";
 export { hostPackages } from "./packages.ts";
 export { QUICK_HOLD_S, QUICK_PRESSURE, quickConf } from "./quick-conf.ts";
@@ -13,8 +25,10 @@ export {
   type Awaiting,
   type Boot,
   bootTestGuest,
+  type DiskName,
   type KeptGuest,
   type Received,
   TestGuest,
   type TestGuestOptions,
+  type Throttle,
 } from "./test-guest.ts";

@@ -16,6 +16,10 @@ export type Kernel = keyof typeof META;
 
 export const KERNELS = Object.keys(META) as readonly Kernel[];
 
+/** File systems that /data can have. The modules of one that is not the guest's stay outside: what is in an initramfs takes memory. */
+const FILE_SYSTEMS = ["ext4", "xfs", "btrfs"] as const;
+export type FileSystem = (typeof FILE_SYSTEMS)[number];
+
 /** Modules loaded together, by the name under which `testbed/guest/init` and the faults ask for them. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   // ext4 asks the crypto layer for crc32c by an alias, which no `depends` names.
@@ -24,6 +28,9 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   ib700: ["ib700wdt"],
   network: ["virtio_net"],
   flakey: ["dm-flakey"],
+  ext4: [],
+  xfs: ["xfs"],
+  btrfs: ["btrfs"],
 };
 
 /** Decompresses and strips on the first use; returns the folder: `vmlinux`, `release`, `modules/NAME.ko`, `modules/GROUP.list`. */
@@ -92,8 +99,22 @@ async function collectModules(from: string, to: string): Promise<void> {
     const wanted = all.map(moduleName).filter((name) => !builtIn.has(name));
     for (const name of wanted) await collect(name);
     const order = loadOrder(wanted, (name) => dependencies.get(name)!);
-    await writeFile(join(to, `${group}.list`), `${order.join("\n")}\n`);
+    await writeFile(join(to, `${group}.list`), order.map((name) => `${name}\n`).join(""));
   }
+}
+
+/** The files among a built kernel's modules that a guest needs whose /data has this file system. */
+export async function modulesFor(fileSystem: FileSystem, kernel: string): Promise<string[]> {
+  const folder = join(kernel, "modules");
+  const others: readonly string[] = FILE_SYSTEMS.filter((other) => other !== fileSystem).map(
+    (other) => `${other}.list`,
+  );
+  const lists = (await readdir(folder)).filter((name) => name.endsWith(".list") && !others.includes(name));
+  const modules = new Set<string>();
+  for (const list of lists) {
+    for (const name of (await readFile(join(folder, list), "utf8")).split("\n")) if (name !== "") modules.add(name);
+  }
+  return [...lists, ...[...modules].map((name) => `${name}.ko`)];
 }
 
 /** A module as the kernel takes it; 6.12's are compressed in the package. */

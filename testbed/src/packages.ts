@@ -3,8 +3,10 @@ import { packagesFor } from "@bernard/guest/build";
 
 export const hostPackages: readonly string[] = [
   "qemu-system-x86", // runs the guest
-  "qemu-utils", // qemu-img: the data disk's overlays
+  "qemu-utils", // qemu-img: the data disk's overlays; qemu-nbd: storage that can be stopped
   "e2fsprogs", // mkfs.ext4: the data disk and the systemd guest's root
+  "xfsprogs", // mkfs.xfs, and
+  "btrfs-progs", // mkfs.btrfs: other data disks
   "debootstrap", // the systemd guest's root
   "xz-utils", // decompresses the kernel here, once, and not in every emulated boot
   "zstd", // and 6.12, which Debian compresses so

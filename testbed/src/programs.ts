@@ -5,7 +5,7 @@ import { cached, run, type Say } from "@bernard/tools";
 
 const here = join(import.meta.dirname, "../guest");
 
-export const PROGRAMS: readonly string[] = ["control", "hog"];
+export const PROGRAMS: readonly string[] = ["control", "hog", "shutdown-fs"];
 
 /** The folder of the built programs. */
 export async function buildPrograms(arch: Arch, say: Say): Promise<string> {

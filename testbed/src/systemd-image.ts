@@ -62,7 +62,8 @@ export async function buildSystemdImage(say: Say): Promise<Image> {
   return {
     kernel: join(kernel, "vmlinux"),
     initrd: await buildBootInitrd(kernel, say),
-    dataDisk: await buildDataDisk(say),
+    dataDisk: await buildDataDisk("ext4", say),
+    fileSystem: "ext4",
     rootDisk: await buildRootDisk(kernel, say),
     memoryMib: MEMORY_MIB,
   };

@@ -9,6 +9,7 @@ import { CHANNEL_NAME, ChannelReader, type Dropped, type GuestMessage } from "@b
 import { atProcessEnd, run } from "@bernard/tools";
 import { ControlPort, type Result } from "./control-port.ts";
 import type { Image } from "./image.ts";
+import { ServedDisk } from "./served-disk.ts";
 import { Timeline } from "./timeline.ts";
 
 /** Name of the virtio-serial port that guest/control.c serves. */
@@ -22,6 +23,12 @@ const DISK_IOPS = 500;
 
 /** Bytes of a file that one request of {@link TestGuest.put} carries: in base64 twice over it must fit a line of control.c's. */
 const PIECE_BYTES = 32 * 1024;
+
+/** The guest's vda, and where there is one its vdb. */
+export type DiskName = "data" | "root";
+
+/** How a host holds a disk up: nothing it writes gets through, or nothing at all. */
+export type Throttle = "writes" | "everything" | "nothing";
 
 export interface TestGuestOptions {
   readonly image: Image;
@@ -39,6 +46,8 @@ export interface TestGuestOptions {
   readonly cpus?: number;
   /** A network card, in the small guest for {@link joinNetwork} to bring up; see `GuestOptions.network`. */
   readonly network?: boolean;
+  /** This disk gets a back end of its own, which {@link TestGuest.stallStorage} stops. */
+  readonly servedDisk?: DiskName;
   /** Gives the guest a shell on its second serial port and lets it outlive this process, see {@link TestGuest.keep}. */
   readonly keepRunning?: boolean;
 }
@@ -80,10 +89,19 @@ export async function bootTestGuest(options: TestGuestOptions): Promise<TestGues
   let forget = atProcessEnd(() => removeAtOnce(dir));
   const events = new Timeline<QmpEvent>();
   let guest: TestGuest | undefined;
+  let served: ServedDisk | undefined;
   try {
     const { dataDisk, rootDisk } = options.image;
-    const disks = [await overlay(dataDisk, dir, "data")];
-    if (rootDisk !== undefined) disks.push(await overlay(rootDisk, dir, "root"));
+    const disks: Disk[] = [];
+    for (const [name, base] of [
+      ["data", dataDisk],
+      ["root", rootDisk],
+    ] as const) {
+      if (base === undefined) continue;
+      const disk = await overlay(base, dir, name);
+      if (name === options.servedDisk) served = await ServedDisk.start(disk, dir);
+      disks.push(name === options.servedDisk && served !== undefined ? served.disk : disk);
+    }
     const qemu = await startGuest({
       name: options.name ?? "guest",
       dir,
@@ -105,13 +123,15 @@ export async function bootTestGuest(options: TestGuestOptions): Promise<TestGues
     forget();
     forget = atProcessEnd(() => {
       qemu.kill(); // and not by its process id, which may be another's by then
+      served?.end();
       removeAtOnce(dir);
     });
-    guest = new TestGuest(qemu, dir, events, forget);
+    guest = new TestGuest(qemu, dir, events, served, forget);
     await guest.nextBoot({ deadlineMs: BOOT_MS, sinceMs: 0 });
     return guest;
   } catch (error) {
     await guest?.stop();
+    served?.end();
     await rm(dir, { recursive: true, force: true });
     forget();
     throw error;
@@ -139,6 +159,7 @@ function commandLine(options: TestGuestOptions): string {
     "initcall_blacklist=tracer_init_tracefs",
     "8250.nr_uarts=2", // each is a device for udev to go through
     `testbed.feeder=${options.feeder ?? "none"}`,
+    `testbed.fs=${options.image.fileSystem}`,
     options.watchdog === undefined ? "" : `testbed.watchdog=${options.watchdog}`,
     options.conf === undefined ? "" : `testbed.conf=${Buffer.from(options.conf).toString("base64")}`,
     options.keepRunning ? "testbed.shell=1" : "",
@@ -148,6 +169,7 @@ function commandLine(options: TestGuestOptions): string {
 export class TestGuest {
   readonly #qemu: QemuGuest;
   readonly #dir: string;
+  readonly #served: ServedDisk | undefined;
   readonly #forget: () => void;
   readonly #control: ControlPort;
   readonly #reader = new ChannelReader();
@@ -157,7 +179,14 @@ export class TestGuest {
   #over: string | undefined;
 
   /** For {@link bootTestGuest} only. */
-  constructor(qemu: QemuGuest, dir: string, events: Timeline<QmpEvent>, forget: () => void) {
+  constructor(
+    qemu: QemuGuest,
+    dir: string,
+    events: Timeline<QmpEvent>,
+    served: ServedDisk | undefined,
+    forget: () => void,
+  ) {
+    this.#served = served;
     this.#qemu = qemu;
     this.#dir = dir;
     this.#events = events;
@@ -261,6 +290,26 @@ export class TestGuest {
     return this.#qemu.setLink(up);
   }
 
+  /** The back end of `servedDisk` stops: what the guest asks of that disk is never answered. */
+  stallStorage(): void {
+    this.#served?.stall();
+  }
+
+  resumeStorage(): void {
+    this.#served?.resume();
+  }
+
+  /** The host lets through a byte a second of what the guest writes to a disk, or of all that it asks of it; or all of it again. */
+  async throttle(disk: DiskName, what: Throttle): Promise<void> {
+    const none = { bps: 0, bps_rd: 0, bps_wr: 0, iops: 0, iops_rd: 0, iops_wr: 0 };
+    const limit = what === "writes" ? { bps_wr: 1 } : what === "everything" ? { bps: 1 } : {};
+    await this.#qemu.qmp.execute("block_set_io_throttle", {
+      device: disk === "data" ? "disk0" : "disk1",
+      ...none,
+      ...limit,
+    });
+  }
+
   /** The last lines of the guest's console: untrusted text. */
   consoleTail(lines = 15): Promise<string[]> {
     return this.#qemu.consoleTail(lines);
@@ -269,6 +318,7 @@ export class TestGuest {
   /** Ends the guest and removes all that was made for it. */
   async stop(): Promise<void> {
     await this.#qemu.stop();
+    this.#served?.end();
     await rm(this.#dir, { recursive: true, force: true });
     this.#forget();
   }
