@@ -4,13 +4,11 @@
  */
 import type { Check, CheckKind, Reading } from "../check.ts";
 import type { End } from "../end.ts";
+import { PAGE_KIB } from "../meminfo.ts";
 import { type JobOutcome, KILLED, type Platform, TIMED_OUT, UNBORN } from "../platform.ts";
 import { RecurringJob } from "../recurring-job.ts";
 
 const ENOMEM = 12;
-
-/** Pages of watchdog(8)'s keys are those of x86, on every architecture. */
-const PAGE_KIB = 4;
 
 /** Milliseconds from one attempt to the next, and after one that failed. */
 const INTERVAL = 60_000;

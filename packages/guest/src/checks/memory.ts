@@ -13,20 +13,14 @@
 import { behind, encode, numberAt, numberBehind } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
+import { availableKib, PAGE_KIB, wholeKib } from "../meminfo.ts";
 import { known, percent, round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
 
 const ENOMEM = 12;
 
-const MEM_TOTAL = encode("MemTotal:");
-const MEM_FREE = encode("MemFree:");
-const MEM_AVAILABLE = encode("MemAvailable:");
-const BUFFERS = encode("Buffers:");
-const CACHED = encode("\nCached:");
 const SWAP_TOTAL = encode("SwapTotal:");
 const SWAP_FREE = encode("SwapFree:");
-const HUGE_PAGES = encode("HugePages_Total:");
-const HUGE_PAGE_SIZE = encode("Hugepagesize:");
 const FULL_AVG10 = encode("full avg10=");
 const TOTAL = encode("total=");
 
@@ -49,9 +43,6 @@ const SHORTEST_SHARE = 500;
 
 /** Hold time (ms) of a stall that has not carried the average over the limit: the longest that there is. */
 const UNPROVEN_HOLD = 86_400_000;
-
-/** Pages of watchdog(8)'s keys are those of x86, on every architecture. */
-const PAGE_KIB = 4;
 
 interface MemoryLimits {
   /** Percent of what the guest has for its programs and files. */
@@ -90,7 +81,7 @@ class MemoryCheck implements Check {
     const meminfo = this.#readMeminfo();
     if (meminfo === undefined) return { reason: "", readings: {} };
     const available = availableKib(meminfo);
-    const whole = numberBehind(meminfo, MEM_TOTAL) - hugePages(meminfo);
+    const whole = wholeKib(meminfo);
     const swapPercent = percent(numberBehind(meminfo, SWAP_FREE), numberBehind(meminfo, SWAP_TOTAL));
     const availablePercent = percent(available, whole);
     const minAvailable = Math.min(this.#limits.minAvailable, percent(ENOUGH, whole));
@@ -136,12 +127,6 @@ class MemoryCheck implements Check {
   }
 }
 
-/** KiB that are set aside as huge pages: neither available nor lost. */
-function hugePages(meminfo: Uint8Array): number {
-  const pages = numberBehind(meminfo, HUGE_PAGES);
-  return pages > 0 ? pages * numberBehind(meminfo, HUGE_PAGE_SIZE) : 0;
-}
-
 /** watchdog(8)'s `min-memory`: so many pages must be available, stalled or not. */
 class MinMemoryCheck implements Check {
   readonly name = "min-memory";
@@ -166,17 +151,10 @@ class MinMemoryCheck implements Check {
     const available = availableKib(meminfo);
     return {
       reason: available < this.#limit ? `${available} KiB of memory available (min-memory: ${this.#limit} KiB)` : "",
-      readings: { available_kib: available },
+      readings: known({ available_kib: available }),
       hold: this.#hold,
     };
   }
-}
-
-/** Kernels before 3.14 do not say what is available: there, as watchdog(8) counts it. */
-function availableKib(meminfo: Uint8Array): number {
-  const available = numberBehind(meminfo, MEM_AVAILABLE);
-  if (!Number.isNaN(available)) return available;
-  return numberBehind(meminfo, MEM_FREE) + numberBehind(meminfo, BUFFERS) + numberBehind(meminfo, CACHED);
 }
 
 export const memory: CheckKind = {

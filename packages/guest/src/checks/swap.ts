@@ -7,15 +7,14 @@
 import { encode, numberBehind } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
+import { PAGE_KIB } from "../meminfo.ts";
+import { known } from "../percent.ts";
 import type { Platform } from "../platform.ts";
 
 const ENOMEM = 12;
 
 const SWAP_TOTAL = encode("SwapTotal:");
 const SWAP_FREE = encode("SwapFree:");
-
-/** Pages of watchdog(8)'s keys are those of x86, on every architecture. */
-const PAGE_KIB = 4;
 
 class SwapCheck implements Check {
   readonly name = "swap";
@@ -40,7 +39,7 @@ class SwapCheck implements Check {
     const used = numberBehind(meminfo, SWAP_TOTAL) - numberBehind(meminfo, SWAP_FREE);
     return {
       reason: used > this.#limit ? `${used} KiB of swap in use (max-swap: ${this.#limit} KiB)` : "",
-      readings: { swap_used_kib: used },
+      readings: known({ swap_used_kib: used }),
       hold: this.#hold,
     };
   }

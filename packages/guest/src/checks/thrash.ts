@@ -12,6 +12,7 @@
 import { behind, encode, numberAt, numberBehind } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
+import { availableKib, wholeKib } from "../meminfo.ts";
 import { known, percent, round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
 
@@ -19,8 +20,6 @@ const ENOMEM = 12;
 
 const FULL = encode("full avg10=");
 const AVG60 = encode("avg60=");
-const MEM_TOTAL = encode("MemTotal:");
-const MEM_AVAILABLE = encode("MemAvailable:");
 const REFAULTS = ["workingset_refault_anon ", "workingset_refault_file ", "workingset_refault "].map(encode);
 
 /** Milliseconds: averages over a minute need no closer look. */
@@ -29,7 +28,7 @@ const PERIOD = 5000;
 /** Fewer pages needed again each second than this are none: even a slow disk brings hundreds. */
 const FEW_REFAULTS = 20;
 
-/** Percent of MemTotal, and KiB: with more available than either, memory is not what is short. */
+/** Percent of all but huge pages, and KiB: with more available than either, memory is not what is short. */
 const ENOUGH_PERCENT = 10;
 const ENOUGH_KIB = 4 * 1024 * 1024;
 
@@ -69,8 +68,8 @@ class ThrashCheck implements Check {
     const stalled = stall >= this.#maxThrash * (this.#over ? RECOVERED : 1);
     const rate = this.#countRefaults(now);
     const meminfo = stalled ? this.#readMeminfo() : undefined;
-    const available = meminfo === undefined ? Number.NaN : numberBehind(meminfo, MEM_AVAILABLE);
-    const share = meminfo === undefined ? Number.NaN : percent(available, numberBehind(meminfo, MEM_TOTAL));
+    const available = meminfo === undefined ? Number.NaN : availableKib(meminfo);
+    const share = meminfo === undefined ? Number.NaN : percent(available, wholeKib(meminfo));
     this.#over = rate >= FEW_REFAULTS && share < ENOUGH_PERCENT && available < ENOUGH_KIB;
     return {
       reason: this.#over

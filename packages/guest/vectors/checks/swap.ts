@@ -69,6 +69,18 @@ export const thrashes = suite("thrash", tellReadings(thrash), [
     { heard: [], readings: { full_avg60_percent: 75, refaults_per_s: 100 } },
   ],
   [
+    "nor is memory short where most of it is huge pages",
+    {
+      files: {
+        ...thrashing,
+        [MEM]: "MemTotal: 1000000 kB\nMemAvailable: 50000 kB\nHugePages_Total: 400\nHugepagesize: 2048 kB\n",
+      },
+      changes: comingBack,
+      until: 30,
+    },
+    { heard: [], readings: { full_avg60_percent: 75, refaults_per_s: 100 } },
+  ],
+  [
     "swapping that stalls little is what swap is for",
     { files: { ...thrashing, [PSI]: stalled(30) }, changes: comingBack, until: 30 },
     { heard: [], readings: { full_avg60_percent: 30, refaults_per_s: 100 } },
