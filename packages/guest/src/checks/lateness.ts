@@ -103,7 +103,7 @@ export const lateness: CheckKind = {
       fallback: 30,
       help: "processors fail when a new process of normal priority runs only after this long; 0: off",
     },
-    holdKey("lateness", 120),
+    holdKey("lateness", 60, "it must last this long; sooner than hang-hold, for the disk's probe waits too"),
     endKey("lateness", "reboot"),
   ],
   create({ settings, platform }) {
