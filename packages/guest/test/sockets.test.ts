@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, stat, unlink, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -71,8 +71,8 @@ suite("the daemon's sockets", () => {
   after(() => rm(dir, { recursive: true }));
 
   /** Sends so many datagrams of every kind; how many were taken. Their sender lives until the test ends. */
-  async function flood(t: TestContext, socket: string, count: number, name: string): Promise<number> {
-    const sender = spawn(datagrams, [socket, String(count), name], { stdio: ["pipe", "pipe", "inherit"] });
+  async function flood(t: TestContext, socket: string, count: number, name: string, uid = 0): Promise<number> {
+    const sender = spawn(datagrams, [socket, String(count), name], { stdio: ["pipe", "pipe", "inherit"], uid });
     t.after(() => sender.kill());
     const [taken] = await once(sender.stdout, "data");
     return Number(taken);
@@ -211,6 +211,8 @@ suite("the daemon's sockets", () => {
       "the kernel keeps others out",
     );
     assert.equal((await stat(join(sockets, "notify.1000"))).uid, 1000);
+    for (const folder of [dir, join(sockets, "..")]) await chmod(folder, 0o755);
+    assert.equal(await flood(t, join(sockets, "notify"), 5, "worker", 1000), 0, "no other user");
     assert.equal(await flood(t, join(sockets, "notify"), 5, "worker"), 5);
     assert.equal(await flood(t, join(sockets, "notify"), 5, "stranger"), 5);
     assert.equal(await flood(t, join(sockets, "notify.1000"), 5, "other"), 5, "root may, but is another user");

@@ -57,8 +57,8 @@ class Program {
   readonly name: string;
   readonly configured: number;
   limit: number;
-  /** Its process, as far as it has spoken for itself. */
-  pid = 0;
+  /** Its process, once it has spoken for itself. */
+  pid: number | undefined;
   beats = 0;
   heardAt: number | undefined;
   triggeredAt: number | undefined;

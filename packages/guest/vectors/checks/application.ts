@@ -111,10 +111,11 @@ export const stories = suite("heartbeat", tell, [
         { at: 4, ...from("WATCHDOG=trigger", { pid: 99 }) },
         { at: 5, ...from("X_BERNARD_NAME=other\nWATCHDOG=trigger") },
         { at: 6, ...from("", { uid: -1, pid: 0 }) },
+        { at: 7, ...from("WATCHDOG=trigger", { pid: 0 }) },
       ],
       until: 7,
     },
-    [{ beats: 1, silent_s: 6, ...readings, ignored: 5 }, 0],
+    [{ beats: 1, silent_s: 6, ...readings, ignored: 6 }, 0],
   ],
   [
     "the last words of a program that is gone are still its own",
