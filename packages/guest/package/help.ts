@@ -2,7 +2,7 @@
 import { UserError } from "@bernard/tools";
 
 /** A key of the configuration. */
-export interface HelpKey {
+interface HelpKey {
   readonly name: string;
   /** What stands behind its `=`: the default, or how a value is written; "" for neither. */
   readonly value: string;

@@ -59,23 +59,21 @@ export interface Platform {
  */
 export type Job = readonly [name: JobName, ...args: string[]];
 
-export const JOB_NAMES = [
-  "exec",
-  "test",
-  "load",
-  "save",
-  "stamp",
-  "hottest",
-  "mtime",
-  "oldest",
-  "statfs",
-  "allocate",
-  "openFile",
-  "tick",
-  "readDevice",
-  "thaw",
-] as const;
-export type JobName = (typeof JOB_NAMES)[number];
+export type JobName =
+  | "exec"
+  | "test"
+  | "load"
+  | "save"
+  | "stamp"
+  | "hottest"
+  | "mtime"
+  | "oldest"
+  | "statfs"
+  | "allocate"
+  | "openFile"
+  | "tick"
+  | "readDevice"
+  | "thaw";
 
 /** How a job that did not exit by itself ended; exit codes are 0 to 255. */
 export const TIMED_OUT = -1;
