@@ -1,6 +1,7 @@
 /** What all other stories show on Debian's 6.1 holds on 6.12 too, where a file system in its error state lets nobody read, and on i386. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import type { GuestMessage } from "@bernard/protocol";
 import { buildImage, failDisk, freeze, type Kernel, QUICK_HOLD_S, type TestGuest, watchRescue } from "@bernard/testbed";
 import { bootFedGuest, DAEMON, DEADLINES, fires, lockByte } from "./stage.ts";
 
@@ -23,6 +24,7 @@ suite("on another kernel:", { concurrency: 2 }, () => {
       const image = await buildImage((line) => t.diagnostic(line), kernel);
       const guest = await bootFedGuest(t, { image, action: "none" });
       assert.match((await guest.run("uname -rm")).output.trim(), uname);
+      await t.test("a disk can be read past every cache", () => isReadable(guest));
       await t.test("a freeze is known as one, and left alone", () => freezes(guest));
       await t.test("a fire that the guest survived is noticed, and the device armed anew", () => survivesFire(guest));
       await t.test("a disk that stops writing ends in a reset with its cause told", async (t) => {
@@ -41,6 +43,13 @@ suite("on another kernel:", { concurrency: 2 }, () => {
 
 /** Longer than a probe's interval, the hold time of a hang and a round together. */
 const FREEZE_S = QUICK_HOLD_S + 8;
+
+/** The daemon knows storage that is down only by what it could read before. */
+async function isReadable(guest: TestGuest): Promise<void> {
+  const known = (message: GuestMessage) =>
+    message.type === "beat" && message.checks.some(({ readings }) => readings.readable === 1);
+  await guest.nextMessage(known, { deadlineMs: 30_000, sinceMs: 0 });
+}
 
 async function freezes(guest: TestGuest): Promise<void> {
   await freeze(guest, FREEZE_S);

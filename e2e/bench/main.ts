@@ -1,7 +1,7 @@
 /**
  * `make bench`: the numbers that bernard-guest promises, beside Debian's watchdog 5.16 in the same run, as ratios.
  * Memory is read in one guest that each of the two feeds in turn; CPU natively on this host against its real /proc, for an
- * emulated processor says little about a real one; the time from verdict to fire on both devices.
+ * emulated processor says little about a real one; the time from verdict to fire on both devices; who notices a disk that hangs.
  */
 
 import { stat } from "node:fs/promises";
@@ -10,6 +10,7 @@ import { buildImage } from "@bernard/testbed";
 import { errorLine } from "@bernard/tools";
 import { measureCpu } from "./cpu.ts";
 import { measureFire } from "./fire.ts";
+import { showHungDisks } from "./hung-disks.ts";
 import { measureMemory } from "./memory.ts";
 import { print, type Row } from "./print.ts";
 import { measureThrash } from "./thrash.ts";
@@ -26,6 +27,7 @@ try {
     ...(await measureThrash(image)),
   ];
   print(rows);
+  await showHungDisks(image, say);
 } catch (error) {
   console.error(`make bench: ${errorLine(error)}`);
   process.exitCode = 1;

@@ -127,6 +127,7 @@ export class DiskCheck implements Check {
       writable: this.#answer === undefined ? -1 : Number(this.#answer.errno === 0),
       waiting_s: waiting,
       frozen: Number(this.#frozen),
+      ...(this.#storage === undefined ? {} : { readable: this.#storage.readable }),
       ...(Number.isNaN(risen) ? {} : { errors_risen: risen }),
     };
     return { reason, readings, ...held, ...(this.#alarmsOnly ? { end: "alarm" } : {}) };

@@ -50,6 +50,11 @@ export class Storage {
     this.#platform = platform;
   }
 
+  /** 1 and 0 by the last read, -1 where none has succeeded yet. */
+  get readable(): number {
+    return this.#known ? Number(this.#downSince === undefined) : -1;
+  }
+
   /** All is well: only finds out, once, that the device can be read. */
   rest(now: number): void {
     this.#takeAnswer(now);
