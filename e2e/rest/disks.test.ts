@@ -14,7 +14,7 @@ import {
   untilDiskWritable,
   watchRescue,
 } from "@bernard/testbed";
-import { bootFedGuest, DAEMON, DEADLINES, fires, TIMEOUT_S } from "./stage.ts";
+import { bootFedGuest, DAEMON, DEADLINES, fires, TIMEOUT_S } from "../stage.ts";
 
 /** No hold time of these tests' length: what fires needs none. The disk is found in /etc/fstab. */
 const CERTAIN_ONLY = `${quickConf(TIMEOUT_S)

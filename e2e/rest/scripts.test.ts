@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { Beat, CheckReport, GuestMessage, Hello, LastWords } from "@bernard/protocol";
 import { quickConf, type TestGuest } from "@bernard/testbed";
-import { bootFedGuest, DAEMON, fires, TIMEOUT_S } from "./stage.ts";
+import { bootFedGuest, DAEMON, fires, TIMEOUT_S } from "../stage.ts";
 
 const SOON = { deadlineMs: 60_000 };
 

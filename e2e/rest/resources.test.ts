@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { Beat, CheckReport, GuestMessage, LastWords } from "@bernard/protocol";
 import { quickConf, type TestGuest, untilDiskWritable } from "@bernard/testbed";
-import { bootFedGuest, fires, TIMEOUT_S } from "./stage.ts";
+import { bootFedGuest, fires, TIMEOUT_S } from "../stage.ts";
 
 /** Everything but a full process table only alarms: one guest serves many stories. */
 const CONF = `${quickConf(TIMEOUT_S)}priority = 50

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { Beat, CheckReport, GuestMessage, Hello, LastWords, Verdict } from "@bernard/protocol";
 import { GATEWAY, joinNetwork, quickConf, type TestGuest } from "@bernard/testbed";
-import { bootFedGuest, DAEMON, fires, TIMEOUT_S } from "./stage.ts";
+import { bootFedGuest, DAEMON, fires, TIMEOUT_S } from "../stage.ts";
 
 const CONF = `${quickConf(TIMEOUT_S)}retry-timeout = 12
 max-inodes = 20

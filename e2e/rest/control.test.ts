@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { Beat, CheckReport, GuestMessage, LastWords } from "@bernard/protocol";
 import { quickConf, type TestGuest } from "@bernard/testbed";
-import { bootFedGuest, fires, TIMEOUT_S } from "./stage.ts";
+import { bootFedGuest, fires, TIMEOUT_S } from "../stage.ts";
 
 const CONF = `${quickConf(TIMEOUT_S)}heartbeat = worker 5
 heartbeat = idle 5
