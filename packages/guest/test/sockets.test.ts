@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, readdir, readFile, rm, stat, unlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,9 +29,17 @@ interface Stage {
   readonly pid: number;
   readonly sockets: string;
   call(...args: readonly string[]): Promise<Answer>;
+  /** Gives it another configuration, with these lines. */
+  configure(lines: string): Promise<void>;
   /** The readings of one check, as the last round saw it. */
   readings(check: string): Promise<Readings>;
   stop(): Promise<void>;
+}
+
+interface Elsewhere {
+  /** Where its sockets are, instead of in a folder of its own. */
+  readonly sockets?: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** KiB that a process has in memory. */
@@ -58,7 +66,7 @@ async function untilListening(daemon: ChildProcess): Promise<void> {
   daemon.stderr?.resume();
 }
 
-suite("the daemon's sockets", () => {
+suite("the daemon's sockets", { concurrency: 2 }, () => {
   let dir = "";
   let datagrams = "";
 
@@ -78,15 +86,18 @@ suite("the daemon's sockets", () => {
     return Number(taken);
   }
 
-  async function start(t: TestContext, arch: Arch, conf: string, elsewhere?: string): Promise<Stage> {
+  async function start(t: TestContext, arch: Arch, conf: string, elsewhere: Elsewhere = {}): Promise<Stage> {
     const binary = (await buildGuest(arch, () => {})).daemon;
     const home = await mkdtemp(join(dir, "daemon-"));
     const file = join(home, "conf");
     const fixed = ["watchdog-device = none", "realtime = no", "disk = none", "channel = none", "interval = 0.1"];
-    const sockets = elsewhere ?? join(home, "run");
+    const sockets = elsewhere.sockets ?? join(home, "run");
     const folders = [`runtime-directory = ${sockets}`, `state-directory = ${home}/state`];
-    await writeFile(file, [...fixed, ...folders, "mode = observe", "grace = 0", conf, ""].join("\n"));
-    const daemon = spawn(binary, ["--config", file], { stdio: ["ignore", "ignore", "pipe"] });
+    const configure = (lines: string) =>
+      writeFile(file, [...fixed, ...folders, "mode = observe", "grace = 0", lines, ""].join("\n"));
+    await configure(conf);
+    const env = { ...process.env, ...elsewhere.env };
+    const daemon = spawn(binary, ["--config", file], { stdio: ["ignore", "ignore", "pipe"], env });
     t.after(() => daemon.kill("SIGKILL"));
     await untilListening(daemon);
     const call = (...args: readonly string[]) =>
@@ -99,6 +110,7 @@ suite("the daemon's sockets", () => {
       pid: daemon.pid as number,
       sockets,
       call,
+      configure,
       async readings(check) {
         const { stdout } = await call("status", "--json");
         const found = JSON.parse(stdout).checks.find(({ name }: { name: string }) => name === check);
@@ -259,9 +271,55 @@ suite("the daemon's sockets", () => {
     const record = JSON.parse((await first.call("status", "--json")).stdout).would_fire;
     assert.deepEqual(record, [], "nobody was blamed");
 
-    const second = await start(t, "x86_64", "heartbeat = worker 60", first.sockets);
+    const second = await start(t, "x86_64", "heartbeat = worker 60", { sockets: first.sockets });
     await second.stop();
     assert.equal((await first.call("heartbeat", "worker")).status, 0);
+  });
+
+  test("a reload is asked for, and the client finds whoever runs afterwards", async (t) => {
+    const { call, configure, readings } = await start(t, "x86_64", "heartbeat = before 60");
+    await configure("heartbeat = after 60");
+    assert.equal((await call("reload")).status, 0);
+    await until(
+      () => call("status"),
+      ({ stdout }) => stdout.includes("heartbeat:after"),
+    );
+    assert.equal((await call("heartbeat", "after")).status, 0);
+    await until(
+      () => readings("heartbeat:after"),
+      ({ beats }) => beats === 1,
+    );
+  });
+
+  test("the service manager hears when it feeds and when it stops, as any program's heartbeats are heard", async (t) => {
+    const manager = await start(t, "x86_64", "heartbeat = bernard-guest 60");
+    const env = { NOTIFY_SOCKET: join(manager.sockets, "notify") };
+    const service = await start(t, "i386", "", { env });
+    await until(
+      () => manager.readings("heartbeat:bernard-guest"),
+      ({ beats, stopped }) => beats === 1 && stopped === 0,
+    );
+    await service.stop();
+    await until(
+      () => manager.readings("heartbeat:bernard-guest"),
+      ({ stopped }) => stopped === 1,
+    );
+  });
+
+  test("without its folder it runs on, and makes the sockets when there is one", async (t) => {
+    const missing = join(dir, "missing");
+    const { call, pid } = await start(t, "x86_64", "heartbeat = worker 60", { sockets: join(missing, "run") });
+    assert.equal((await call("status")).status, 3);
+    await mkdir(missing);
+    await until(
+      () => call("status"),
+      ({ status }) => status === 1,
+    );
+    await until(
+      () => call("heartbeat", "worker"),
+      ({ status }) => status === 0,
+    );
+    assert.ok((await descriptors(pid)) > 0, "it is still the same one");
   });
 
   test("floods, garbage and clients that say nothing cost no memory and no descriptor, and no round", async (t) => {

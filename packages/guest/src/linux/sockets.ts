@@ -192,6 +192,9 @@ const MOST_CLIENTS = 4;
 /** Bytes of a request, its newline included. */
 const LONGEST_REQUEST = 4096;
 
+/** Milliseconds from one attempt to make the socket to the next: a full /run may have room again. */
+const RETRY_INTERVAL = 10_000;
+
 /** Milliseconds from a connection to its end. */
 const PATIENCE = 5000;
 
@@ -209,25 +212,34 @@ export class ControlServer {
   readonly #answer: (request: string) => string;
   readonly #loop: Loop;
   readonly #clients = new Map<number, Client>();
+  readonly #path: string;
   #fd = -1;
-  readonly problem: string;
+  #openedAt = 0;
+  problem = "";
 
   constructor(path: string, loop: Loop, answer: (request: string) => string) {
     this.#answer = answer;
     this.#loop = loop;
-    this.#fd = bindTo(path, abi.SOCK_STREAM, system.effectiveUser());
-    this.problem = this.#fd < 0 ? explain(path, -this.#fd) : "";
-    if (this.#fd >= 0) this.#listen();
+    this.#path = path;
+    this.#open(now());
   }
 
-  /** Ends the connections that are past their deadline at `now`; the next deadline (ms). */
+  /** Ends the connections that are past their deadline at `now`; the next deadline (ms). A socket that could not be made is tried again. */
   expire(now: number): number {
+    if (this.#fd < 0 && now >= this.#openedAt + RETRY_INTERVAL) this.#open(now);
     let next = Number.POSITIVE_INFINITY;
     for (const client of this.#clients.values()) {
       if (client.deadline <= now) this.#end(client);
       else next = Math.min(next, client.deadline);
     }
     return next;
+  }
+
+  #open(now: number): void {
+    this.#openedAt = now;
+    this.#fd = bindTo(this.#path, abi.SOCK_STREAM, system.effectiveUser());
+    this.problem = this.#fd < 0 ? explain(this.#path, -this.#fd) : "";
+    if (this.#fd >= 0) this.#listen();
   }
 
   #listen(): void {
