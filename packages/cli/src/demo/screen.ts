@@ -52,8 +52,9 @@ export class Screen {
   intro(accelerator: string, options: { readonly model: string; readonly timeout: number }, fedAfter: number): void {
     this.#paragraph(`
 A Linux guest in QEMU (${accelerator}); ${fedAfter.toFixed(1)} s after its kernel started, bernard-guest feeds its ${options.model}, timeout ${options.timeout} s.
-Checks here fail after ${QUICK_HOLD_S} s over their limit (by default 30 s and more), memory from a stall of ${QUICK_PRESSURE} % of the
-time on (40 %). The end is the plain one: last words, the timeout cut to the device's shortest, feeding stopped; the device fires.`);
+A disk that is certainly dead fails at once, memory after ${QUICK_HOLD_S} s over its limit (by default 30 s), from a stall of
+${QUICK_PRESSURE} % of the time on (40 %). The end is the plain one: last words, the timeout cut to the device's shortest, feeding
+stopped; the device fires.`);
   }
 
   /** Heads an act and hands back its timeline. */
@@ -110,9 +111,8 @@ time on (40 %). The end is the plain one: last words, the timeout cut to the dev
 To protect a guest of your own:
   host    give it the device: <watchdog model='${model}' action='reset'/> in its libvirt XML,
           or -device ${model} -action watchdog=reset for QEMU itself
-  guest   modprobe ${model === "ib700" ? "ib700wdt" : model}, then copy build/x86_64/bernard-guest into it;
-          'bernard-guest --help' lists the keys of its configuration, '--once' runs every check once;
-          have the service manager run 'bernard-guest --config FILE'`);
+  guest   'make package' writes build/package/bernard-guest_*.deb, .rpm and .tar.gz: install one there, and it feeds;
+          'bernard-guest status' shows what it sees. docs/guest/install.md tells the rest`);
   }
 
   kept({ pid, dir, shell, console }: KeptGuest): void {
