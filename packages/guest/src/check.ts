@@ -8,7 +8,7 @@ import type { Platform } from "./platform.ts";
 export interface Reading {
   /** Why this is over the limit, for people; empty when it is not. */
   readonly reason: string;
-  /** The numbers behind it; units are in the names. */
+  /** The numbers behind it; units are in the names. One that is not known is NaN, and not told. */
   readonly readings: Readonly<Record<string, number>>;
   /** How long it must stay over the limit to count as failed, in ms. */
   readonly hold?: number;
@@ -85,6 +85,8 @@ export class HeldCheck {
   #reading: Reading = { reason: "", readings: {} };
   #badSince: number | undefined;
   #lookedAt: number | undefined;
+  /** Its last look met a defect of ours. */
+  isDefective = false;
   readonly #longestRound: number;
   /** Trouble before this (ms) counts no more. */
   #forgivenUntil = Number.NEGATIVE_INFINITY;
@@ -131,14 +133,14 @@ export class HeldCheck {
     if (this.#lookedAt !== undefined && gap + JITTER < period) return false;
     const before = this.verdict;
     this.#lookedAt = now;
-    this.#reading = this.check.read(now);
+    this.#reading = this.#read(now);
     if (this.#reading.reason === "") {
       this.#badSince = undefined;
       this.#unseen = 0;
       this.verdict = "healthy";
     } else {
-      if (gap > this.#longestRound + period) this.#unseen += gap;
       this.#badSince = Math.min(this.#badSince ?? now, Math.max(this.#reading.since ?? now, this.#forgivenUntil));
+      if (gap > this.#longestRound + period) this.#unseen += Math.min(gap, now - this.#badSince);
       const lasted = now - this.#badSince - this.#unseen;
       this.verdict = lasted + JITTER >= (this.#reading.hold ?? 0) ? "failed" : "failing";
     }
@@ -147,6 +149,29 @@ export class HeldCheck {
 
   report(): CheckReport {
     const { reason, readings } = this.#reading;
-    return { name: this.check.name, verdict: this.verdict, reason, readings };
+    return { name: this.check.name, verdict: this.verdict, reason, readings: known(readings) };
   }
+
+  /** A defect in one check ends no guest, and keeps no other check from doing so; without this, it would end the daemon in each life. */
+  #read(now: number): Reading {
+    this.isDefective = false;
+    try {
+      return this.check.read(now);
+    } catch (error) {
+      // No memory or stack left in the engine: there a fresh start helps.
+      if (!(error instanceof Error) || error.name === "InternalError") throw error;
+      this.isDefective = true;
+      return { reason: `defect in this check, it sees nothing: ${error}`, readings: {}, end: "alarm" };
+    }
+  }
+}
+
+/** Without what is not known: JSON has no NaN, and the host drops a message that has anything but a number in such a place. */
+export function known(readings: Reading["readings"]): Record<string, number> {
+  const kept: Record<string, number> = {};
+  for (const name in readings) {
+    const value = readings[name] as number;
+    if (Number.isFinite(value)) kept[name] = value;
+  }
+  return kept;
 }

@@ -271,9 +271,13 @@ export class Daemon implements Controlled {
     return this.#mutedUntil;
   }
 
-  /** The checks that are not healthy: with one of those the daemon does not start itself anew, which would forget how things were. */
+  /**
+   * The checks that are not healthy: with one of those the daemon does not start itself anew, which would forget how things were. But a
+   * new version may be what mends a defect.
+   */
   get unhealthy(): readonly string[] {
-    return this.#checks.filter(({ verdict }) => verdict !== "healthy").map((held) => held.check.name);
+    const unhealthy = this.#checks.filter(({ verdict, isDefective }) => verdict !== "healthy" && !isDefective);
+    return unhealthy.map((held) => held.check.name);
   }
 
   /**

@@ -1,4 +1,5 @@
 /** The daemon's tools: `--help`, `--version`, `--check`, `--once`, and the commands of tools/. */
+import { known } from "./check.ts";
 import type { Key, Settings } from "./config.ts";
 import { complain, createChecks, DEFAULT_FILE, EXIT, loadSettings, print } from "./configure.ts";
 import { LinuxPlatform } from "./linux/platform.ts";
@@ -93,7 +94,7 @@ function once(file: string): never {
   const rows = checks.map((check) => {
     const { reason, readings } = check.read(now());
     if (reason !== "") findings += 1;
-    const numbers = Object.entries(readings).map(([name, value]) => `${name}=${value}`);
+    const numbers = Object.entries(known(readings)).map(([name, value]) => `${name}=${value}`);
     return [
       check.name,
       reason === "" ? "healthy" : "failing",

@@ -18,6 +18,7 @@ import * as temperature from "./checks/temperature.ts";
 import * as configuration from "./configuration.ts";
 import * as control from "./control.ts";
 import * as ends from "./ends.ts";
+import * as heldCheck from "./held-check.ts";
 import * as notify from "./notify.ts";
 import * as parsers from "./parsers.ts";
 import * as record from "./record.ts";
@@ -39,6 +40,7 @@ export const suites: readonly Suite[] = [
   disk,
   ends,
   handles,
+  heldCheck,
   kernelLog,
   memory,
   notify,

@@ -81,8 +81,7 @@ class FileCheck implements Check {
       this.#hungSince = undefined;
     }
     const unchanged = now - this.#changedAt;
-    const readings = Number.isNaN(unchanged) ? {} : { unchanged_s: Math.round(unchanged / 1000) };
-    return { readings, ...this.#judge(now, unchanged) };
+    return { readings: { unchanged_s: Math.round(unchanged / 1000) }, ...this.#judge(now, unchanged) };
   }
 
   #takeTime(mtime: string, now: number): void {

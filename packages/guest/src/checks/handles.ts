@@ -9,7 +9,7 @@
 import { fieldAt, numberAt } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
-import { known, percent, round } from "../percent.ts";
+import { percent, round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
 import { RecurringJob } from "../recurring-job.ts";
 
@@ -61,7 +61,7 @@ class HandlesCheck implements Check {
     this.#attempt.startWhenDue(now, used >= CROWDED || this.#refused ? PERIOD : INTERVAL);
     return {
       reason: this.#refused ? `no more files can be opened: ${open} open of ${limit} (ENFILE)` : "",
-      readings: known({ open_files: open, open_files_percent: round(used) }),
+      readings: { open_files: open, open_files_percent: round(used) },
       hold: this.#hold,
     };
   }

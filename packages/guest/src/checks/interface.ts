@@ -60,7 +60,7 @@ class InterfaceCheck implements Check {
     }
     this.#received = received;
     const quiet = now - this.#changedAt;
-    const readings = Number.isNaN(received) ? {} : { received_bytes: received, quiet_s: Math.round(quiet / 1000) };
+    const readings = { received_bytes: received, quiet_s: Math.round(quiet / 1000) };
     if (Number.isNaN(received)) return this.#ended(`there is no interface ${this.#interface}`, readings);
     if (quiet < Math.max(SHORTEST_QUIET, Math.min(QUIET, this.#hold))) return { reason: "", readings };
     return this.#ended(`${this.#interface} has received nothing for ${Math.round(quiet / 1000)} s`, readings);

@@ -12,7 +12,7 @@ import { encode, numberBehind } from "../bytes.ts";
 import { limitOf, ownCgroups } from "../cgroup.ts";
 import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
-import { known, round } from "../percent.ts";
+import { round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
 import { RecurringJob } from "../recurring-job.ts";
 import { StealMeter } from "../steal.ts";
@@ -77,11 +77,11 @@ class LatenessCheck implements Check {
       reason: this.#late
         ? `a new process waits ${round(lateness / 1000)} s for a processor (limit ${this.#limit / 1000} s)`
         : "",
-      readings: known({
+      readings: {
         lateness_s: Math.round(lateness) / 1000,
         steal_percent: round(this.#steal.percent),
         some_avg10_percent: pressure === undefined ? Number.NaN : numberBehind(pressure, SOME_AVG10),
-      }),
+      },
       hold: this.#hold,
     };
   }

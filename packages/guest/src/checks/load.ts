@@ -8,7 +8,7 @@ import { fieldAt, numberAt } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
 import type { Settings } from "../config.ts";
 import type { End } from "../end.ts";
-import { known, round } from "../percent.ts";
+import { round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
 import { StealMeter } from "../steal.ts";
 
@@ -57,12 +57,12 @@ class LoadCheck implements Check {
         over === -1
           ? ""
           : `load average ${loads[over]} over ${AVERAGES[over]?.minutes} min (limit ${this.#limits[over]})`,
-      readings: known({
+      readings: {
         load_1: loads[0] as number,
         load_5: loads[1] as number,
         load_15: loads[2] as number,
         steal_percent: round(this.#steal.percent),
-      }),
+      },
       hold: this.#hold,
     };
   }

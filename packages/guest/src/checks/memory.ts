@@ -14,7 +14,7 @@ import { behind, encode, numberAt, numberBehind } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
 import { availableKib, PAGE_KIB, wholeKib } from "../meminfo.ts";
-import { known, percent, round } from "../percent.ts";
+import { percent, round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
 
 const ENOMEM = 12;
@@ -96,12 +96,12 @@ class MemoryCheck implements Check {
     this.#proven = this.#over && (this.#proven || !(average < this.#limits.maxPressure));
     return {
       reason: this.#over ? this.#explain(availablePercent, minAvailable, stall) : "",
-      readings: known({
+      readings: {
         available_kib: available,
         available_percent: round(availablePercent),
         full_avg10_percent: average,
         full_percent: round(this.#share),
-      }),
+      },
       hold: this.#proven ? this.#limits.hold : UNPROVEN_HOLD,
     };
   }
@@ -151,7 +151,7 @@ class MinMemoryCheck implements Check {
     const available = availableKib(meminfo);
     return {
       reason: available < this.#limit ? `${available} KiB of memory available (min-memory: ${this.#limit} KiB)` : "",
-      readings: known({ available_kib: available }),
+      readings: { available_kib: available },
       hold: this.#hold,
     };
   }

@@ -12,7 +12,6 @@
 import { behind, encode, numberAt, numberBehind } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
-import { known } from "../percent.ts";
 import type { Platform } from "../platform.ts";
 
 const ENOMEM = 12;
@@ -59,7 +58,7 @@ class OomKillsCheck implements Check {
         count > this.#limit
           ? `the OOM killer took ${count} processes in 10 minutes (max-oom-kills: ${this.#limit})`
           : "",
-      readings: known({ kills, kills_10min: count }),
+      readings: { kills, kills_10min: count },
     };
   }
 

@@ -12,7 +12,7 @@ import { encode, numberAt, numberBehind } from "../bytes.ts";
 import { limitOf, ownCgroups } from "../cgroup.ts";
 import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
-import { known, percent, round } from "../percent.ts";
+import { percent, round } from "../percent.ts";
 import { type Platform, UNBORN } from "../platform.ts";
 import { RecurringJob } from "../recurring-job.ts";
 
@@ -79,7 +79,7 @@ class ProcessesCheck implements Check {
     const reason = this.#judge(tasks, room, used);
     return {
       reason,
-      readings: known({ tasks, tasks_percent: round(used), fork_errno: this.#refusal }),
+      readings: { tasks, tasks_percent: round(used), fork_errno: this.#refusal },
       hold: this.#hold,
       code: this.#refusal === ENOMEM ? ENOMEM : EAGAIN,
     };

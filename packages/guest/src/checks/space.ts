@@ -88,7 +88,7 @@ class SpaceCheck implements Check {
       readings: {
         used_percent: round(usage.space),
         available_mib: round(usage.availableMib),
-        ...(Number.isNaN(usage.inodes) ? {} : { inodes_used_percent: round(usage.inodes) }),
+        inodes_used_percent: round(usage.inodes),
       },
       hold,
     };

@@ -8,7 +8,6 @@ import { encode, numberBehind } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
 import { PAGE_KIB } from "../meminfo.ts";
-import { known } from "../percent.ts";
 import type { Platform } from "../platform.ts";
 
 const ENOMEM = 12;
@@ -39,7 +38,7 @@ class SwapCheck implements Check {
     const used = numberBehind(meminfo, SWAP_TOTAL) - numberBehind(meminfo, SWAP_FREE);
     return {
       reason: used > this.#limit ? `${used} KiB of swap in use (max-swap: ${this.#limit} KiB)` : "",
-      readings: known({ swap_used_kib: used }),
+      readings: { swap_used_kib: used },
       hold: this.#hold,
     };
   }

@@ -13,7 +13,7 @@ import { behind, encode, numberAt, numberBehind } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
 import { availableKib, wholeKib } from "../meminfo.ts";
-import { known, percent, round } from "../percent.ts";
+import { percent, round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
 
 const ENOMEM = 12;
@@ -75,7 +75,7 @@ class ThrashCheck implements Check {
       reason: this.#over
         ? `thrashing: stalled ${round(stall)} % of the last minute (limit ${this.#maxThrash} %), ${Math.round(rate)} pages a second needed again, ${round(share)} % of memory available`
         : "",
-      readings: known({ full_avg60_percent: stall, refaults_per_s: Math.round(rate) }),
+      readings: { full_avg60_percent: stall, refaults_per_s: Math.round(rate) },
       hold: this.#hold,
     };
   }
