@@ -11,11 +11,19 @@ interface HelpKey {
   readonly help: string;
 }
 
+/** An option or a command, with its arguments. */
+export interface HelpItem {
+  readonly name: string;
+  readonly help: string;
+}
+
 /** The program's help. */
 export interface Help {
   /** One line for each way to call it, without the program's name. */
   readonly usages: readonly string[];
-  readonly options: readonly { readonly name: string; readonly help: string }[];
+  readonly options: readonly HelpItem[];
+  /** What the daemon that runs can be asked. */
+  readonly commands: readonly HelpItem[];
   readonly keys: readonly HelpKey[];
   /** What follows the keys: signals and exit codes. */
   readonly ending: string;
@@ -25,6 +33,10 @@ export interface Help {
  *     Usage: bernard-guest [--check | --help]
  *
  *       --check        validate the configuration and exit
+ *
+ *     Commands, for the daemon that runs:
+ *
+ *       unmute         end a mute
  *
  *     ... Keys:
  *
@@ -45,14 +57,19 @@ export function parseHelp(text: string): Help {
       help: joined(help as string),
     }),
   );
-  const options = [...(before as string).matchAll(/^ {2}(-\S.*?) {2,}(\S.*\n(?: {6,}\S.*\n)*)/gm)].map(
+  const items = [...(before as string).matchAll(/^ {2}(\S.*?) {2,}(\S.*\n(?: {6,}\S.*\n)*)/gm)].map(
     ([, name, help]) => ({ name: name as string, help: joined(help as string) }),
   );
+  const options = items.filter(({ name }) => name.startsWith("-"));
+  const commands = items.filter(({ name }) => !name.startsWith("-"));
   const ending = after.split(/\n\n(?=\S)/).slice(1);
-  if (keys.length === 0 || options.length === 0 || ending.length === 0) throw unlike("options, keys and an ending");
+  if ([keys, options, commands, ending].some(({ length }) => length === 0)) {
+    throw unlike("options, commands, keys and an ending");
+  }
   return {
     usages: usage.split(/^ *bernard-guest /m).flatMap((line) => (line.trim() === "" ? [] : [joined(line)])),
     options,
+    commands,
     keys,
     ending: joined(ending.join("\n")),
   };

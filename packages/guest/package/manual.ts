@@ -1,5 +1,5 @@
 /** Manual pages: prose from a template, what the program knows better from its own help. */
-import type { Help } from "./help.ts";
+import type { Help, HelpItem } from "./help.ts";
 
 /**
  * Fills an mdoc(7) template.
@@ -15,7 +15,8 @@ export function manual(template: string, help: Help, date: number): string {
       year: "numeric",
     }),
     SYNOPSIS: help.usages.map((usage) => `.Nm\n${text(usage)}`).join("\n"),
-    OPTIONS: help.options.map(({ name, help }) => `.It Li ${text(name)}\n${prose(help)}`).join("\n"),
+    OPTIONS: list(help.options),
+    COMMANDS: list(help.commands),
     KEYS: help.keys
       .map(({ name, value, legal, help }) => {
         const head = value === "" ? name : `${name} = ${value}`;
@@ -25,6 +26,10 @@ export function manual(template: string, help: Help, date: number): string {
     ENDING: prose(help.ending),
   };
   return template.replace(/@([A-Z]+)@/g, (_, name: string) => parts[name] as string);
+}
+
+function list(items: readonly HelpItem[]): string {
+  return items.map(({ name, help }) => `.It Li ${text(name)}\n${prose(help)}`).join("\n");
 }
 
 /** Each sentence on a line of its own, as mdoc(7) has it. */
