@@ -4,6 +4,7 @@ import { decode } from "./bytes.ts";
 import type { Settings } from "./config.ts";
 import { createChecks, DEFAULT_FILE, EXIT, loadSettings, pathOrNone } from "./configure.ts";
 import { answer } from "./control.ts";
+import { crashKernelNotice } from "./crash-kernel.ts";
 import { Daemon } from "./daemon.ts";
 import { LinuxPlatform } from "./linux/platform.ts";
 import * as system from "./linux/system.ts";
@@ -86,7 +87,10 @@ function main(): never {
   if (handedOn !== undefined && handedOn.mutedUntil > now()) daemon.mute((handedOn.mutedUntil - now()) / 1000);
   const unreachable = platform.openControl((request) => answer(request, daemon));
   if (unreachable !== "") platform.log(`warning: bernard-guest status cannot ask: ${unreachable}`, true);
-  for (const notice of settings.notices) platform.log(`warning: ${notice}`);
+  const crashKernel = device === undefined ? undefined : crashKernelNotice(platform, timeout);
+  for (const notice of [...settings.notices, ...(crashKernel === undefined ? [] : [crashKernel])]) {
+    platform.log(`warning: ${notice}`);
+  }
   daemon.start();
   platform.notifyManager("READY=1");
   const search = new LateDevice(settings, platform);

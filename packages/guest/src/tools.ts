@@ -1,7 +1,9 @@
 /** The daemon's tools: `--help`, `--version`, `--check`, `--once`, and the commands of tools/. */
+
 import { known } from "./check.ts";
 import type { Key, Settings } from "./config.ts";
 import { complain, createChecks, DEFAULT_FILE, EXIT, loadSettings, print } from "./configure.ts";
+import { crashKernelNotice } from "./crash-kernel.ts";
 import { LinuxPlatform } from "./linux/platform.ts";
 import * as system from "./linux/system.ts";
 import { keys } from "./settings.ts";
@@ -43,8 +45,7 @@ function main(): never {
       print(`bernard-guest ${VERSION}`);
       return system.exit(EXIT.well);
     case "--check":
-      checkPrograms(loadSettings(file));
-      print(`${file}: valid`);
+      check(file);
       return system.exit(EXIT.well);
     case "--once":
       return once(file);
@@ -52,6 +53,20 @@ function main(): never {
       if (name === undefined) return usage(json ? "--json needs a command" : "--config is given twice");
       return runCommand(name, rest, json, file);
   }
+}
+
+function check(file: string): void {
+  const settings = loadSettings(file);
+  checkPrograms(settings);
+  const timeout = settings.number("watchdog-timeout");
+  const notice = crashKernelNotice({ readFile: readSmallFile }, timeout);
+  if (notice !== undefined) complain(`warning: ${notice}`);
+  print(`${file}: valid`);
+}
+
+function readSmallFile(path: string): Uint8Array | undefined {
+  const bytes = system.readWhole(path);
+  return typeof bytes === "number" ? undefined : bytes;
 }
 
 /** A program that is missing at run time is an alarm only; whoever writes its name wants to know at once. */

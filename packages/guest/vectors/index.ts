@@ -17,6 +17,7 @@ import * as swap from "./checks/swap.ts";
 import * as temperature from "./checks/temperature.ts";
 import * as configuration from "./configuration.ts";
 import * as control from "./control.ts";
+import * as crashKernel from "./crash-kernel.ts";
 import * as ends from "./ends.ts";
 import * as heldCheck from "./held-check.ts";
 import * as notify from "./notify.ts";
@@ -38,6 +39,7 @@ export const suites: readonly Suite[] = [
   control,
   cpu,
   disk,
+  crashKernel,
   ends,
   handles,
   heldCheck,

@@ -15,13 +15,16 @@ import * as system from "./system.ts";
 const PIPE_BUF = 4096;
 const MOST_OUTPUT = 4000;
 
-/** Processes at a time, those that a dead disk keeps included. */
-const MOST_JOBS = 32;
+/**
+ * Processes at a time, those that a dead disk keeps included: more than the checks of any configuration have out (their keys' `most`),
+ * so that what hangs in one keeps no other from looking.
+ */
+const MOST_JOBS = 256;
 
-/** Milliseconds that the spawner may be late with an outcome: it is an ordinary process, and the guest may be starved. */
-const LATE = 2000;
+/** Milliseconds without an outcome after which the spawner may have been stopped: sooner than any check takes that for its own trouble. */
+const SILENT = 5000;
 
-/** Milliseconds after which an outcome will not come any more: a full pipe has lost it. */
+/** Milliseconds past its deadline after which an outcome will not come any more: a full pipe has lost it. */
 const LOST = 60_000;
 
 /**
@@ -71,7 +74,7 @@ class Frames {
 interface Running {
   readonly id: string;
   readonly pid: number;
-  /** Its request, for a second one of the same. */
+  /** Its request, or what of it makes a second one the same. */
   readonly what: string;
   readonly deadline: number;
   /** It has been killed, and is kept by the kernel. */
@@ -149,7 +152,8 @@ function start(
   toClose: readonly number[],
   answers: number,
 ): Running | JobOutcome {
-  const what = `${job.join("\0")}\0`;
+  // Of a file that is saved, the path alone: what is written there is another each time.
+  const what = `${(job[0] === "save" ? job.slice(0, 2) : job).join("\0")}\0`;
   // What the kernel keeps is not tried again: on a dead disk, processes would pile up.
   for (const other of running.values()) {
     if (other.late && other.what === what) return { status: TIMED_OUT, output: sleepingIn(other.pid) };
@@ -194,8 +198,9 @@ function become([log = "", ...argv]: readonly string[]): number {
 interface Asked {
   outcome: JobOutcome | undefined;
   readonly wakes: boolean;
-  /** When (ms) its outcome is due. */
-  readonly due: number;
+  readonly askedAt: number;
+  /** Milliseconds that it may take. */
+  readonly deadline: number;
 }
 
 /** The daemon's side. */
@@ -222,7 +227,7 @@ export class Spawner {
   start(job: Job, deadline: number, wakes: boolean): RunningJob {
     this.#lastId += 1;
     const id = String(this.#lastId);
-    const running: Asked = { outcome: undefined, wakes, due: now() + deadline + LATE };
+    const running: Asked = { outcome: undefined, wakes, askedAt: now(), deadline };
     const request = frame([id, String(Math.ceil(deadline)), ...job]);
     if (request.length > PIPE_BUF) running.outcome = { status: UNBORN, output: String(abi.E2BIG) };
     else if (!this.#child.write(request)) running.outcome = { status: UNBORN, output: String(abi.EAGAIN) };
@@ -230,16 +235,18 @@ export class Spawner {
     return running;
   }
 
-  /** Looks after jobs whose outcome is overdue, for their checks would wait for ever. */
+  /** Looks after jobs that take long, for their checks may wait for ever. */
   tend(): void {
     const time = now();
+    let isSilent = false;
     for (const [id, job] of this.#jobs) {
-      if (time < job.due) continue;
-      this.#child.goOn();
-      if (time < job.due + LOST) continue;
+      const out = time - job.askedAt;
+      isSilent ||= out >= SILENT;
+      if (out < job.deadline + LOST) continue;
       job.outcome = { status: UNBORN, output: String(abi.EAGAIN) };
       this.#jobs.delete(id);
     }
+    if (isSilent) this.#child.goOn();
   }
 
   /**
