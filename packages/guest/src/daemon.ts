@@ -16,7 +16,7 @@ import { encode } from "./bytes.ts";
 import { type Check, HeldCheck } from "./check.ts";
 import type { Controlled } from "./control.ts";
 import type { Device, Platform } from "./platform.ts";
-import type { LastEnd, RecordKeeper } from "./record.ts";
+import type { RecordKeeper } from "./record.ts";
 import type { Repairs } from "./repair.ts";
 import type { CheckStatus, LastReport, StatusReport } from "./status.ts";
 import { VERSION } from "./version.ts";
@@ -55,8 +55,6 @@ export interface DaemonOptions {
   /** Seconds from SIGTERM to SIGKILL in an orderly end. */
   readonly sigtermDelay: number;
   readonly record: RecordKeeper;
-  /** How the boot before ended. */
-  readonly last: LastEnd;
   /** Asks for the configuration to be read anew. */
   readonly requestReload: () => void;
   readonly repairs: Repairs;
@@ -163,7 +161,7 @@ export class Daemon implements Controlled {
       this.#platform.log(reason === "" ? `${name}: ${verdict}` : `${name}: ${verdict}: ${reason}`, true);
     }
     this.#options.repairs.tend(this.#checks);
-    this.#options.record.tend();
+    this.#options.record.tend(now);
     const failure = this.#findFailure(now);
     if (failure === undefined) {
       this.#mourned = undefined;
@@ -248,7 +246,7 @@ export class Daemon implements Controlled {
   }
 
   last(): LastReport {
-    return { how: this.#options.last, record: this.#options.record.record.last };
+    return { how: this.#options.record.lastEnd, record: this.#options.record.record.last };
   }
 
   requestReload(): undefined {

@@ -54,10 +54,7 @@ function main(): never {
     patience: (timeout * 1000) / 3,
   });
   device?.feed();
-  const before = record.open(device?.firedBefore());
-  if (before !== "unknown")
-    platform.log(`the boot before ended ${before === "fired" ? "by the watchdog" : "by us"}`, true);
-  if (!record.isKept) platform.log("warning: no record of ends can be written: failing disks only alarm", true);
+  record.open(device?.firedBefore());
   const daemon = new Daemon({
     platform,
     interval,
@@ -71,7 +68,6 @@ function main(): never {
     endDeadline: settings.number("end-deadline"),
     sigtermDelay: settings.number("sigterm-delay"),
     record,
-    last: before,
     repairs: new Repairs(platform, {
       program: pathOrNone(settings, "repair-binary"),
       timeout: (settings.number("repair-timeout") || NO_LIMIT) * 1000,

@@ -7,7 +7,7 @@
  */
 import { encode } from "./bytes.ts";
 import type { End } from "./end.ts";
-import { type Platform, type RunningJob, TIMED_OUT } from "./platform.ts";
+import { type JobOutcome, type Platform, type RunningJob, TIMED_OUT } from "./platform.ts";
 
 /** An end, or one that was not carried out. */
 export interface Bite {
@@ -29,7 +29,8 @@ export interface GuestRecord {
   readonly bites: readonly number[];
   /** How this boot was ended by us, as far as it could be written. */
   readonly end: Bite | null;
-  /** How the boot before was ended by us. */
+  /** How the boot before ended, and what was written down when that was by us. */
+  readonly lastEnd: LastEnd;
   readonly last: Bite | null;
   /** Ends that the mode, a mute or a spent budget kept from being carried out, oldest first. */
   readonly wouldBe: readonly Bite[];
@@ -38,7 +39,8 @@ export interface GuestRecord {
 export const RECORD_FILE = "record.json";
 
 /** How the previous boot ended, as far as it concerns us. */
-export type LastEnd = "unknown" | "fired" | "by us";
+export type LastEnd = (typeof LAST_ENDS)[number];
+const LAST_ENDS = ["unknown", "fired", "by us"] as const;
 
 export interface RecordOptions {
   /** Undefined: nothing is kept. */
@@ -58,6 +60,13 @@ const PATIENCE = 3000;
 
 const ENOENT = 2;
 
+/** Milliseconds after boot by which every file system is mounted. */
+const BOOT_SETTLED = 120_000;
+
+/** Milliseconds from one look for the record to the next, while file systems are being mounted and after that. */
+const LOOK_INTERVAL = 15_000;
+const RETRY_INTERVAL = 60_000;
+
 const WOULD_BE_KEPT_S = 14 * 86400;
 
 /** Most bytes of the record: a job's request is 4 KiB at most. */
@@ -74,6 +83,11 @@ export class RecordKeeper {
   #record: GuestRecord;
   /** There may be a record that could not be read: it is not to be lost. */
   #isUnread = false;
+  #fired: boolean | undefined;
+  #isOpened = false;
+  #looking: RunningJob | undefined;
+  #nextLook = 0;
+  #hasWarned = false;
   #saving: RunningJob | undefined;
   #isStale = false;
   /** Whether the record could be written: without it nothing brakes a loop. */
@@ -91,40 +105,90 @@ export class RecordKeeper {
     return this.#record;
   }
 
+  /** How the boot before ended. */
+  get lastEnd(): LastEnd {
+    return this.#record.lastEnd;
+  }
+
   /**
    * Takes over what the last boot left, counts its end, and writes the record anew. Waits a few seconds at most.
    * @param fired whether the device says that it fired; undefined where it cannot say
    */
-  open(fired: boolean | undefined): LastEnd {
+  open(fired: boolean | undefined): void {
+    this.#fired = fired;
     const path = this.#path();
-    if (path === undefined) return "unknown";
+    if (path === undefined) return;
     const loading = this.#platform.startJob(["load", path], this.#patience);
     this.#platform.settle(this.#platform.now() + this.#patience);
+    this.#takeOver(loading.outcome ?? { status: TIMED_OUT, output: "" });
+    this.#platform.settle(this.#platform.now() + this.#patience);
+    this.#noteSaved();
+  }
+
+  /**
+   * Once a round: writes what a write that was out has held up, and looks again for what was not there at start. The daemon starts
+   * before file systems are mounted: the state directory may be read-only then, or another one than later.
+   */
+  tend(now: number): void {
+    this.#noteSaved();
+    if (this.#isStale && this.#saving?.outcome !== undefined) this.#save();
+    const path = this.#path();
+    const isSettling = now < BOOT_SETTLED;
+    if (!this.isKept && !isSettling) this.#warn();
+    if (this.#looking !== undefined) {
+      if (this.#looking.outcome === undefined) return;
+      this.#takeOver(this.#looking.outcome);
+      this.#looking = undefined;
+      this.#nextLook = now + (isSettling ? LOOK_INTERVAL : RETRY_INTERVAL);
+    } else if (path !== undefined && now >= this.#nextLook && (isSettling || !this.isKept)) {
+      this.#looking = this.#platform.startJob(["load", path], PATIENCE);
+    }
+  }
+
+  #noteSaved(): void {
+    // Once kept it counts as kept: that a disk takes no more writes is no reason to spare it.
+    this.isKept ||= this.#saving?.outcome?.status === 0;
+  }
+
+  #warn(): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    this.#platform.log("warning: no record of ends can be written: failing disks only alarm", true);
+  }
+
+  /** Judges what a file says; one that this boot wrote says nothing new, but at start, when another life of this program may have. */
+  #takeOver({ status, output }: JobOutcome): void {
     const { machine, boot } = this.#options;
-    const now = this.#clock();
-    const { status, output } = loading.outcome ?? { status: TIMED_OUT, output: "" };
+    const isFirst = !this.#isOpened;
+    this.#isOpened = true;
     this.#isUnread = status !== 0 && status !== ENOENT;
     const before = status === 0 ? parseRecord(output) : undefined;
-    let last: LastEnd = "unknown";
-    if (before?.machine === machine) {
-      const isNewBoot = before.boot !== boot;
-      if (isNewBoot && before.end !== null) last = "by us";
-      else if (isNewBoot && (fired ?? before.armed)) last = "fired";
-      // A clock that was set back leaves ends in the future: they are taken for new ones, or they would count for ever.
-      const bites = before.bites.map((at) => Math.min(at, now)).filter((at) => now - at < this.#options.window);
-      this.#record = {
-        ...before,
-        boot,
-        bites: (last === "unknown" ? bites : [...bites, now]).slice(-MOST_BITES),
-        end: isNewBoot ? null : before.end,
-        last: isNewBoot ? before.end : before.last,
-        wouldBe: before.wouldBe.filter(({ at }) => Math.abs(now - at) < WOULD_BE_KEPT_S),
-      };
+    if (before?.machine === machine && before.boot === boot) {
+      if (isFirst) this.#record = before;
+      if (isFirst || !this.isKept) this.#save();
+      return;
     }
+    if (before?.machine === machine) this.#record = { ...this.#judge(before), armed: this.#record.armed };
+    if (this.lastEnd !== "unknown")
+      this.#platform.log(`the boot before ended ${this.lastEnd === "fired" ? "by the watchdog" : "by us"}`, true);
     this.#save();
-    this.#platform.settle(this.#platform.now() + this.#patience);
-    this.isKept = this.#saving?.outcome?.status === 0;
-    return last;
+  }
+
+  /** This boot's record after the last one's. */
+  #judge(before: GuestRecord): GuestRecord {
+    const now = this.#clock();
+    const lastEnd = before.end !== null ? "by us" : (this.#fired ?? before.armed) ? "fired" : "unknown";
+    // A clock that was set back leaves ends in the future: they are taken for new ones, or they would count for ever.
+    const bites = before.bites.map((at) => Math.min(at, now)).filter((at) => now - at < this.#options.window);
+    return {
+      ...before,
+      boot: this.#options.boot,
+      bites: (lastEnd === "unknown" ? bites : [...bites, now]).slice(-MOST_BITES),
+      end: null,
+      last: before.end,
+      lastEnd,
+      wouldBe: [...before.wouldBe.filter(({ at }) => Math.abs(now - at) < WOULD_BE_KEPT_S), ...this.#record.wouldBe],
+    };
   }
 
   /** How many ends there may be, in how many seconds. */
@@ -151,17 +215,12 @@ export class RecordKeeper {
     this.#change({ end: shorten(bite) });
     this.#platform.settle(this.#platform.now() + PATIENCE);
     if (!this.#isStale) return;
-    this.tend();
+    this.#save();
     this.#platform.settle(this.#platform.now() + PATIENCE);
   }
 
   noteWouldBe(bite: Bite): void {
     this.#change({ wouldBe: [...this.#record.wouldBe, shorten(bite)] });
-  }
-
-  /** Writes what a write that was out has held up. */
-  tend(): void {
-    if (this.#isStale && this.#saving?.outcome !== undefined) this.#save();
   }
 
   /** Seconds since 1970, from which no setting of the clock takes or adds anything: ends would be forgotten, or last for ever. */
@@ -199,7 +258,7 @@ export class RecordKeeper {
 }
 
 function fresh({ machine, boot }: RecordOptions): GuestRecord {
-  return { machine, boot, armed: false, bites: [], end: null, last: null, wouldBe: [] };
+  return { machine, boot, armed: false, bites: [], end: null, lastEnd: "unknown", last: null, wouldBe: [] };
 }
 
 function shorten(bite: Bite): Bite {
@@ -215,12 +274,21 @@ export function parseRecord(text: string): GuestRecord | undefined {
     return undefined;
   }
   if (typeof value !== "object" || value === null) return undefined;
-  const { machine, boot, armed, bites, end, last, wouldBe } = value as Record<string, unknown>;
+  const { machine, boot, armed, bites, end, lastEnd, last, wouldBe } = value as Record<string, unknown>;
   if (typeof machine !== "string" || typeof boot !== "string") return undefined;
   const numbers = Array.isArray(bites) ? bites.filter((at) => typeof at === "number") : [];
   const list = Array.isArray(wouldBe) ? wouldBe.filter(isBite) : [];
   const one = (bite: unknown) => (isBite(bite) ? bite : null);
-  return { machine, boot, armed: armed === true, bites: numbers, end: one(end), last: one(last), wouldBe: list };
+  return {
+    machine,
+    boot,
+    armed: armed === true,
+    bites: numbers,
+    end: one(end),
+    lastEnd: LAST_ENDS.find((known) => known === lastEnd) ?? "unknown",
+    last: one(last),
+    wouldBe: list,
+  };
 }
 
 function isBite(value: unknown): value is Bite {

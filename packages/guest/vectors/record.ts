@@ -1,6 +1,6 @@
 /** The record of ends: what is written of it. */
 import { encode } from "../src/bytes.ts";
-import type { Job, RunningJob } from "../src/platform.ts";
+import type { Job, JobOutcome, RunningJob } from "../src/platform.ts";
 import { parseRecord, RecordKeeper } from "../src/record.ts";
 import { ScriptedPlatform } from "./scripted.ts";
 import { suite } from "./vector.ts";
@@ -30,7 +30,7 @@ function fill(text: string): unknown {
   for (let at = 0; at < 40; at++) {
     record.noteWouldBe({ at, check: "file", reason: text.repeat(200), end: "alarm" });
     platform.runChildren();
-    record.tend();
+    record.tend(platform.now());
     platform.runChildren();
   }
   const ends = parseRecord(platform.written)?.wouldBe ?? [];
@@ -57,4 +57,118 @@ function endInTheMidst(slow: boolean): unknown {
 export const endings = suite("record, an end", endInTheMidst, [
   ["is written", false, 7],
   ["is written after what was being written", true, 7],
+]);
+
+interface Boot {
+  /** What the state directory is, by seconds since boot: what reading the record brings, and the errno of writing it. */
+  readonly disk: readonly { readonly at: number; readonly load: JobOutcome; readonly save: number }[];
+}
+
+const nothing: JobOutcome = { status: 2, output: "" };
+const left = (fields: object): JobOutcome => ({
+  status: 0,
+  output: JSON.stringify({ machine: "machine", boot: "before", ...fields }),
+});
+
+/** Whether the record is kept, and the ends that it counts, 45 s and three minutes after boot. */
+function bootWith({ disk }: Boot): unknown {
+  const platform = new LateDisk({});
+  const record = new RecordKeeper(platform, {
+    directory: "/state",
+    machine: "machine",
+    boot: "boot",
+    limit: 3,
+    window: 86_400,
+    patience: 3000,
+  });
+  const seen: unknown[] = [];
+  for (let second = 0; second <= 180; second++) {
+    platform.advance(second);
+    for (const change of disk) if (change.at === second) platform.become(change);
+    if (second === 0) record.open(undefined);
+    else record.tend(platform.now());
+    platform.runChildren();
+    if (second === 45 || second === 180) seen.push([record.isKept, record.used()]);
+  }
+  return seen;
+}
+
+/** A record is read back as it was written, unless another disk has come in its place. */
+class LateDisk extends ScriptedPlatform {
+  #load = nothing;
+  #save = 0;
+
+  become({ load, save }: { readonly load: JobOutcome; readonly save: number }): void {
+    this.#load = load;
+    this.#save = save;
+  }
+
+  override startJob(job: Job, deadline: number): RunningJob {
+    const outcome = job[0] === "load" ? this.#load : { status: this.#save, output: "" };
+    if (job[0] === "save" && this.#save === 0) this.#load = { status: 0, output: job[2] as string };
+    this.change({ at: 0, jobs: { [job.join(" ")]: outcome } });
+    return super.startJob(job, deadline);
+  }
+}
+
+const EROFS = 30;
+const epoch = 1_000_000_000;
+const armedBefore = left({ armed: true, bites: [epoch - 60] });
+
+export const early = suite("record, early in the boot", bootWith, [
+  [
+    "there from the start",
+    { disk: [{ at: 0, load: armedBefore, save: 0 }] },
+    [
+      [true, 2],
+      [true, 2],
+    ],
+  ],
+  [
+    "a root that is read-only until it is checked",
+    {
+      disk: [
+        { at: 0, load: armedBefore, save: EROFS },
+        { at: 20, load: armedBefore, save: 0 },
+      ],
+    },
+    [
+      [true, 2],
+      [true, 2],
+    ],
+  ],
+  [
+    "a folder below, before the file system is mounted over it",
+    {
+      disk: [
+        { at: 0, load: nothing, save: 0 },
+        { at: 10, load: armedBefore, save: 0 },
+      ],
+    },
+    [
+      [true, 2],
+      [true, 2],
+    ],
+  ],
+  [
+    "never to be written, whatever it says",
+    { disk: [{ at: 0, load: armedBefore, save: EROFS }] },
+    [
+      [false, 2],
+      [false, 2],
+    ],
+  ],
+  [
+    "kept once, it counts as kept when the disk dies",
+    {
+      disk: [
+        { at: 0, load: armedBefore, save: 0 },
+        { at: 60, load: { status: 5, output: "" }, save: EROFS },
+      ],
+    },
+    [
+      [true, 2],
+      [true, 2],
+    ],
+  ],
 ]);

@@ -94,7 +94,7 @@ export function tell(story: Story): unknown {
     window: 86400,
     patience: 3000,
   });
-  const last = record.open(story.noBootStatus ? undefined : (story.firedBefore ?? false));
+  record.open(story.noBootStatus ? undefined : (story.firedBefore ?? false));
   const daemon = new Daemon({
     platform,
     checks,
@@ -107,7 +107,6 @@ export function tell(story: Story): unknown {
     endDeadline: 30,
     sigtermDelay: 5,
     record,
-    last,
     requestReload: () => {},
     repairs: new Repairs(platform, {
       program: story.repair,
