@@ -18,22 +18,24 @@ channel = none
 }
 
 /** Every kind of check that needs nothing of the guest but itself, those of watchdog(8)'s keys included. */
-export const EVERY_CHECK = `min-memory = 1
+export const everyCheck = (dir: string) => `min-memory = 1
 allocatable-memory = 1
 max-swap = 1000000
 max-load-1 = 1000
 kernel-message = nothing says this
 file = /proc/uptime
 change = 3600
-pidfile = /tmp/feeder.pid
+pidfile = ${dir}/feeder.pid
 process = init
 ping = 127.0.0.1
 interface = lo
 carrier = lo
 heartbeat = nobody 30
 test-binary = /bin/true
-heartbeat-file = /tmp/heartbeats
-log-dir = /tmp
+heartbeat-file = ${dir}/heartbeats
+log-dir = ${dir}
+state-directory = ${dir}
+runtime-directory = ${dir}
 `;
 
 /** min-memory reads /proc/meminfo; `file` has a child stat a path, which is the nearest to our probe. */

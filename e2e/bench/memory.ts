@@ -1,6 +1,6 @@
 /** Resident memory of each feeder in one and the same guest, plain and with all memory locked. */
 import { bootTestGuest, type Image, type TestGuest } from "@bernard/testbed";
-import { bernardConf, EVERY_CHECK, watchdogConf } from "./feeders.ts";
+import { bernardConf, everyCheck, watchdogConf } from "./feeders.ts";
 import type { Row } from "./print.ts";
 
 interface Sizes {
@@ -17,7 +17,7 @@ export async function measureMemory(image: Image): Promise<Row[]> {
       const ours = await feedWith(
         guest,
         "/sbin/bernard-guest --config",
-        bernardConf({ device: "/dev/watchdog", disk: "/data", realtime }) + EVERY_CHECK,
+        bernardConf({ device: "/dev/watchdog", disk: "/data", realtime }) + everyCheck("/tmp"),
       );
       const conf = watchdogConf({ device: "/dev/watchdog", disk: "/data", realtime });
       const peer = await feedWith(guest, "/usr/sbin/watchdog -F -c", conf);
