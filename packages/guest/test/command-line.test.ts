@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { constants, openSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -173,6 +175,23 @@ suite("bernard-guest", () => {
     assert.equal((await readFile(join(log, logged))).toString(), "test\n");
   });
 
+  test("--once looks at as much as a configuration may name, all at a time", async () => {
+    const pidFile = join(dir, "dead.pid");
+    await writeFile(pidFile, "2147483647\n");
+    const many = (line: (index: number) => string) => Array.from({ length: 32 }, (_, index) => line(index)).join("\n");
+    const conf = [
+      "disk = none\nmin-available = 0\ntest-directory = none",
+      many((index) => `file = ${dir}${"/.".repeat(index)}`),
+      many((index) => `pidfile = ${dir}${"/.".repeat(index)}/dead.pid`),
+      many((index) => `process = nobody-${index}`),
+    ].join("\n");
+    const { status, stdout } = await call(["--once", "--config", "CONF"], conf);
+    assert.equal(status, 1);
+    assert.equal(stdout.match(/^file:\S+ +healthy +unchanged_s=/gm)?.length, 32);
+    assert.equal(stdout.match(/^pidfile:\S+ +failing +process 2147483647 of /gm)?.length, 32);
+    assert.equal(stdout.match(/^process:\S+ +failing +no process is called /gm)?.length, 32);
+  });
+
   test("--help names every key with its default and range", async () => {
     const { status, stdout } = await call(["--help"]);
     assert.equal(status, 0);
@@ -228,5 +247,26 @@ suite("bernard-guest", () => {
       await once(daemon, "close");
       assert.deepEqual(await exit, ending);
     }
+  });
+
+  test("a spawner that somebody has stopped goes on within seconds: no check takes its silence for trouble", {
+    timeout: 40_000,
+  }, async (t) => {
+    const pipe = join(dir, "runs");
+    spawnSync("mkfifo", [pipe]);
+    const program = join(dir, "tells-runs");
+    await writeFile(program, `#!/bin/sh\necho ran > ${pipe}\n`, { mode: 0o755 });
+    const file = join(dir, "stopped.conf");
+    const common = "watchdog-device = none\nrealtime = no\ndisk = none\nchannel = none\nstate-directory = none\n";
+    await writeFile(file, `${common}runtime-directory = none\nlog-dir = none\ntest-binary = ${program}\n`);
+    const daemon = spawn(binary, ["--config", file], { stdio: "ignore" });
+    t.after(() => daemon.kill("SIGKILL"));
+    const runs = new Socket({ fd: openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK) });
+    await once(runs, "data");
+    const spawner = Number(await readFile(`/proc/${daemon.pid}/task/${daemon.pid}/children`));
+    process.kill(spawner, "SIGSTOP");
+    await once(runs, "data"); // it may have been started before
+    await once(runs, "data");
+    runs.destroy();
   });
 });
