@@ -2,12 +2,11 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { constants, openSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { after, before, suite, test } from "node:test";
 import { buildGuest } from "@bernard/guest/build";
 
@@ -252,21 +251,18 @@ suite("bernard-guest", () => {
   test("a spawner that somebody has stopped goes on within seconds: no check takes its silence for trouble", {
     timeout: 40_000,
   }, async (t) => {
-    const pipe = join(dir, "runs");
-    spawnSync("mkfifo", [pipe]);
     const program = join(dir, "tells-runs");
-    await writeFile(program, `#!/bin/sh\necho ran > ${pipe}\n`, { mode: 0o755 });
+    await writeFile(program, "#!/bin/sh\necho ran >&3\n", { mode: 0o755 });
     const file = join(dir, "stopped.conf");
     const common = "watchdog-device = none\nrealtime = no\ndisk = none\nchannel = none\nstate-directory = none\n";
     await writeFile(file, `${common}runtime-directory = none\nlog-dir = none\ntest-binary = ${program}\n`);
-    const daemon = spawn(binary, ["--config", file], { stdio: "ignore" });
+    const daemon = spawn(binary, ["--config", file], { stdio: ["ignore", "ignore", "ignore", "pipe"] });
     t.after(() => daemon.kill("SIGKILL"));
-    const runs = new Socket({ fd: openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK) });
+    const runs = daemon.stdio[3] as Readable;
     await once(runs, "data");
     const spawner = Number(await readFile(`/proc/${daemon.pid}/task/${daemon.pid}/children`));
     process.kill(spawner, "SIGSTOP");
     await once(runs, "data"); // it may have been started before
     await once(runs, "data");
-    runs.destroy();
   });
 });
