@@ -185,6 +185,14 @@ export function unpack(label: string, names: readonly string[] | (() => Promise<
   );
 }
 
+/**
+ * Downloads Debian packages into a cached folder, which it returns: the .deb files as they are.
+ * @param label names the cached folder
+ */
+export function download(label: string, names: readonly string[], say: Say): Promise<string> {
+  return cached({ name: label, inputs: names, build: (dir) => apt.download(names, dir, say) }, say);
+}
+
 /** The concrete package behind one of Debian's kernel meta packages, such as `linux-image-6.1.0-50-amd64`. */
 export async function kernelPackage(meta: string): Promise<string> {
   const depends = await apt.query(["depends", "--important", meta]);

@@ -1,6 +1,6 @@
 /** What building and running on a developer's or newcomer's machine needs: packages, caches, locks, errors for people. */
 export { cached, type Recipe, type Say } from "./cached.ts";
-export { ensureInstalled, kernelPackage, unpack } from "./debian.ts";
+export { download, ensureInstalled, kernelPackage, unpack } from "./debian.ts";
 export { debootstrap } from "./debootstrap.ts";
 export { takeLock } from "./lock.ts";
 export { buildRoot, root } from "./paths.ts";
