@@ -154,6 +154,7 @@ function commandLine(options: TestGuestOptions): string {
   return [
     "console=ttyS0",
     "quiet", // errors only: a kernel that waits for its console is slow
+    "no_timer_check", // which a starved host fails
     "mitigations=off cryptomgr.notests", // nothing to protect, and a second less to boot
     // Without tracefs, whose 9 MiB of unreclaimable inodes the kernel would count as available memory.
     "initcall_blacklist=tracer_init_tracefs",
