@@ -7,6 +7,7 @@
  *   hog starve SECONDS    takes them from ordinary programs only, at a real-time priority of 10
  *   hog tasks LEFT        fills the process table but for LEFT; with 0 it takes each place that becomes free
  *   hog files LEFT        opens files until only LEFT more may be opened by anybody but root
+ *   hog descriptors PID MOST  lets one process have no more than MOST, those that it has open included
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -195,6 +196,14 @@ static void hog_files(long left)
 		pause();
 }
 
+static void hog_descriptors(pid_t pid, unsigned long most)
+{
+	struct rlimit limit = {.rlim_cur = most, .rlim_max = 1024};
+	if (prlimit(pid, RLIMIT_NOFILE, &limit, NULL) < 0)
+		die("prlimit");
+	exit(0);
+}
+
 int main(int count, char **words)
 {
 	if (count == 4 && strcmp(words[1], "memory") == 0)
@@ -209,6 +218,10 @@ int main(int count, char **words)
 		hog_tasks(atol(words[2]));
 	if (count == 3 && strcmp(words[1], "files") == 0)
 		hog_files(atol(words[2]));
-	fputs("usage: hog memory LOW HIGH | thrash DISK | cpu | starve SECONDS | tasks LEFT | files LEFT\n", stderr);
+	if (count == 4 && strcmp(words[1], "descriptors") == 0)
+		hog_descriptors(atoi(words[2]), strtoul(words[3], NULL, 10));
+	fputs("usage: hog memory LOW HIGH | thrash DISK | cpu | starve SECONDS | tasks LEFT | files LEFT | "
+	      "descriptors PID MOST\n",
+	      stderr);
 	return 2;
 }

@@ -18,7 +18,7 @@ interface Request {
 }
 
 export class ControlPort {
-  readonly #port: Duplex;
+  #port: Duplex;
   readonly #onReady: (uptimeS: number) => void;
   readonly #requests = new Map<string, Request>();
   #ready = false;
@@ -28,6 +28,12 @@ export class ControlPort {
   constructor(port: Duplex, onReady: (uptimeS: number) => void) {
     this.#port = port;
     this.#onReady = onReady;
+    this.moveTo(port);
+  }
+
+  /** The guest goes on at another end, where it left off. */
+  moveTo(port: Duplex): void {
+    this.#port = port;
     const splitter = new LineSplitter(MAX_ANSWER_BYTES);
     port.on("data", (chunk: Buffer) => {
       for (const line of splitter.push(chunk)) this.#receive(line);

@@ -26,6 +26,8 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   boot: ["virtio_pci", "virtio_blk", "virtio_console", "crc32c_generic", "ext4", "dm-mod"],
   i6300esb: ["i6300esb"],
   ib700: ["ib700wdt"],
+  itco: ["lpc_ich", "iTCO_wdt"],
+  softdog: ["softdog"],
   network: ["virtio_net"],
   flakey: ["dm-flakey"],
   ext4: [],

@@ -1,10 +1,17 @@
 /** Boots the test guest, and lets a test or the demo act in it and see what becomes of it. */
 
 import { mkdtempSync, rmSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Accelerator, type Disk, type QemuGuest, type QmpEvent, startGuest } from "@bernard/hypervisor/qemu";
+import {
+  type Accelerator,
+  type Disk,
+  type GuestOptions,
+  type QemuGuest,
+  type QmpEvent,
+  startGuest,
+} from "@bernard/hypervisor/qemu";
 import { CHANNEL_NAME, ChannelReader, type Dropped, type GuestMessage } from "@bernard/protocol";
 import { atProcessEnd, run } from "@bernard/tools";
 import { ControlPort, type Result } from "./control-port.ts";
@@ -17,6 +24,9 @@ const CONTROL_NAME = "org.bernard.testbed.0";
 
 /** Milliseconds from QEMU's start to the guest's first word; emulated on an idle machine it takes 3 to 5 s, with systemd 20 s. */
 const BOOT_MS = 120_000;
+
+/** Milliseconds that a migration may take. */
+const MIGRATION_MS = 60_000;
 
 /** Reads and writes a second, as of a cloud's small disk: on a host's fast one a guest thrashes without noticing. */
 const DISK_IOPS = 500;
@@ -36,6 +46,8 @@ export interface TestGuestOptions {
   readonly name?: string;
   /** The watchdog device; none when left out. */
   readonly watchdog?: "i6300esb" | "ib700";
+  /** Default `pc`; `q35` has an iTCO besides. */
+  readonly machine?: "pc" | "q35";
   /** What QEMU does when it fires; default `reset`. */
   readonly action?: "reset" | "pause" | "none" | "inject-nmi";
   /** What feeds it in the small guest: bernard-guest, or Debian's watchdog; default `none`. */
@@ -102,12 +114,13 @@ export async function bootTestGuest(options: TestGuestOptions): Promise<TestGues
       if (name === options.servedDisk) served = await ServedDisk.start(disk, dir);
       disks.push(name === options.servedDisk && served !== undefined ? served.disk : disk);
     }
-    const qemu = await startGuest({
+    const make: GuestOptions = {
       name: options.name ?? "guest",
       dir,
       kernel: options.image.kernel,
       initrd: options.image.initrd,
       append: commandLine(options),
+      machine: options.machine ?? "pc",
       memoryMib: options.memoryMib ?? options.image.memoryMib,
       cpus: options.cpus ?? 1,
       disks,
@@ -119,14 +132,16 @@ export async function bootTestGuest(options: TestGuestOptions): Promise<TestGues
       extraSerialSocket: options.keepRunning ?? false,
       keepRunning: options.keepRunning ?? false,
       onEvent: (event) => events.add(event),
-    });
+    };
+    const qemu = await startGuest(make);
     forget();
     forget = atProcessEnd(() => {
+      guest?.kill();
       qemu.kill(); // and not by its process id, which may be another's by then
       served?.end();
       removeAtOnce(dir);
     });
-    guest = new TestGuest(qemu, dir, events, served, forget);
+    guest = new TestGuest(qemu, make, events, served, forget);
     await guest.nextBoot({ deadlineMs: BOOT_MS, sinceMs: 0 });
     return guest;
   } catch (error) {
@@ -168,8 +183,8 @@ function commandLine(options: TestGuestOptions): string {
 }
 
 export class TestGuest {
-  readonly #qemu: QemuGuest;
-  readonly #dir: string;
+  #qemu: QemuGuest;
+  readonly #make: GuestOptions;
   readonly #served: ServedDisk | undefined;
   readonly #forget: () => void;
   readonly #control: ControlPort;
@@ -182,19 +197,24 @@ export class TestGuest {
   /** For {@link bootTestGuest} only. */
   constructor(
     qemu: QemuGuest,
-    dir: string,
+    make: GuestOptions,
     events: Timeline<QmpEvent>,
     served: ServedDisk | undefined,
     forget: () => void,
   ) {
     this.#served = served;
     this.#qemu = qemu;
-    this.#dir = dir;
+    this.#make = make;
     this.#events = events;
     this.#forget = forget;
     this.#control = new ControlPort(qemu.channel(CONTROL_NAME), (uptimeS) =>
       this.#boots.add({ atMs: performance.now(), uptimeS }),
     );
+    this.#follow(qemu);
+  }
+
+  /** Listens to the QEMU in which the guest now runs. */
+  #follow(qemu: QemuGuest): void {
     qemu.channel(CHANNEL_NAME).on("data", (chunk: Buffer) => {
       const atMs = performance.now();
       for (const message of this.#reader.push(chunk, atMs)) this.#messages.add({ atMs, message });
@@ -203,6 +223,7 @@ export class TestGuest {
       if (name === "RESET") this.#control.abandon("the guest was reset");
     });
     qemu.exited.then(({ code, signal }) => {
+      if (qemu !== this.#qemu) return; // the guest has moved on
       this.#over = `QEMU has ended (${signal ?? `exit code ${code}`})`;
       this.#control.abandon(this.#over);
       for (const timeline of [this.#messages, this.#events, this.#boots]) timeline.end();
@@ -276,6 +297,44 @@ export class TestGuest {
     return this.#next(this.#boots, () => true, "sign of a boot", awaiting);
   }
 
+  /** Stops the guest's processors and its virtual clock, until {@link resume}. */
+  async pause(): Promise<void> {
+    await this.#qemu.qmp.execute("stop");
+  }
+
+  /** Presses the power button, which wakes a guest that has put itself to sleep (suspend to idle). */
+  async pressPowerButton(): Promise<void> {
+    await this.#qemu.qmp.execute("system_powerdown");
+  }
+
+  /** Leaves what the guest's daemon says unread, and its port full, until the returned function is called. */
+  muteChannel(): () => void {
+    const channel = this.#qemu.channel(CHANNEL_NAME);
+    channel.pause();
+    return () => void channel.resume();
+  }
+
+  /** Moves the running guest into another QEMU, as between two hosts. */
+  async migrate(): Promise<void> {
+    const dir = join(this.#make.dir, "moved");
+    await mkdir(dir);
+    const incoming = join(dir, "incoming.sock");
+    const source = this.#qemu;
+    const target = await startGuest({ ...this.#make, dir, incoming });
+    try {
+      const arrived = target.qmp.waitFor("RESUME", { deadlineMs: MIGRATION_MS });
+      await source.qmp.execute("migrate", { uri: `unix:${incoming}` });
+      await arrived;
+    } catch (error) {
+      target.kill();
+      throw error;
+    }
+    this.#qemu = target;
+    this.#control.moveTo(target.channel(CONTROL_NAME));
+    this.#follow(target);
+    await source.stop();
+  }
+
   /** Lets a paused guest run on. */
   async resume(): Promise<void> {
     await this.#qemu.qmp.execute("cont");
@@ -316,11 +375,16 @@ export class TestGuest {
     return this.#qemu.consoleTail(lines);
   }
 
+  /** Kills its QEMU at once. */
+  kill(): void {
+    this.#qemu.kill();
+  }
+
   /** Ends the guest and removes all that was made for it. */
   async stop(): Promise<void> {
     await this.#qemu.stop();
     this.#served?.end();
-    await rm(this.#dir, { recursive: true, force: true });
+    await rm(this.#make.dir, { recursive: true, force: true });
     this.#forget();
   }
 
@@ -329,7 +393,7 @@ export class TestGuest {
     this.#qemu.release();
     this.#forget();
     const { pid, consolePath } = this.#qemu;
-    return { pid, dir: this.#dir, shell: join(this.#dir, "shell.sock"), console: consolePath };
+    return { pid, dir: this.#make.dir, shell: join(this.#make.dir, "shell.sock"), console: consolePath };
   }
 
   async #next<T extends { readonly atMs: number }>(

@@ -22,6 +22,10 @@ export interface GuestOptions {
   readonly append: string;
   readonly memoryMib: number;
   readonly cpus: number;
+  /** `pc`, the default, has an ISA bus for ib700; `q35` has its chipset's own watchdog, iTCO, armed as on a board. */
+  readonly machine?: "pc" | "q35";
+  /** UNIX socket at which it waits for a running guest of the same make, and takes its place; else it boots. */
+  readonly incoming?: string;
   /** Become vda, vdb... in this order. */
   readonly disks: readonly Disk[];
   readonly watchdog?: {
@@ -57,8 +61,10 @@ export const socketPath = (dir: string, name: string): string => join(dir, `${na
 export function guestArguments(options: GuestOptions, accelerator: Accelerator): string[] {
   return [
     ["-name", escaped(options.name)],
-    ["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-S"],
-    ["-machine", "pc"], // ib700 sits on an ISA bus, which this machine has; i6300esb needs PCI only
+    ["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"],
+    options.incoming === undefined ? ["-S"] : ["-incoming", `unix:${options.incoming}`],
+    ["-machine", options.machine ?? "pc"],
+    options.machine === "q35" ? ["-global", "ICH9-LPC.noreboot=off"] : [], // else its watchdog would count and do nothing
     accelerator === "kvm" ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi"],
     ["-m", `${options.memoryMib}M`, "-smp", `${options.cpus}`],
     ["-chardev", "socket,id=monitor,fd=3", "-mon", "chardev=monitor,mode=control"],

@@ -34,7 +34,7 @@ export async function startGuest(options: GuestOptions): Promise<QemuGuest> {
     const qmp = await QmpClient.connect(qemu.monitor, { deadlineMs: START_MS });
     for (const name of options.channels) channels.set(name, await connectChannel(options.dir, name));
     if (options.onEvent !== undefined) qmp.onEvent(options.onEvent);
-    await qmp.execute("cont", {}, { deadlineMs: START_MS });
+    if (options.incoming === undefined) await qmp.execute("cont", {}, { deadlineMs: START_MS });
     return new QemuGuest(options, accelerator, qemu, qmp, channels);
   } catch (error) {
     for (const socket of channels.values()) socket.destroy();
