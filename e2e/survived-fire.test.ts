@@ -31,7 +31,10 @@ suite("a guest that survived a fire is protected again after action", { concurre
         until dmesg | grep "armed anew"; do usleep 100000; done`,
       );
       assert.equal(code, 0, output);
-      assert.match(output, /the watchdog device has fired and the guest lives on; armed anew, timeout 10 s/);
+      assert.match(
+        output,
+        /the watchdog device ticks no more: it fired and the guest lives on, or the guest slept; armed anew, timeout 10 s/,
+      );
       assert.equal((await lockByte(guest)) & 2, 2, "it ticks again");
       const killed = performance.now();
       await guest.run(`kill -9 ${DAEMON}`);

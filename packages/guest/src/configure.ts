@@ -13,7 +13,12 @@ export const DEFAULT_FILE = "/etc/bernard-guest.conf";
 /** Exit codes of the daemon and its tools. */
 export const EXIT = { well: 0, finding: 1, usage: 2, refused: 3 } as const;
 
+/** Milliseconds for a reader of standard error that lags behind. */
+const READER_PATIENCE = 100;
+
+/** Dropped rather than waited for where nobody reads: at a reload the device ticks. */
 export function complain(line: string): void {
+  if (system.poll([{ fd: 2, events: abi.POLLOUT }], READER_PATIENCE).length === 0) return;
   system.write(2, encode(`bernard-guest: ${line}\n`));
 }
 
@@ -30,7 +35,6 @@ export function loadSettings(file: string): Settings {
   if ("problems" in settings) return refuse(settings.problems);
   const conflict = findConflict(settings);
   if (conflict !== undefined) return refuse([`${file}: ${conflict}`]);
-  for (const notice of settings.notices) complain(notice);
   return settings;
 }
 

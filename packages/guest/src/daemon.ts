@@ -377,7 +377,10 @@ export class Daemon implements Controlled {
     const what = armed ? `armed anew, timeout ${timeout} s` : "NOT PROTECTED: it does not start anew";
     // Each round tries again, but says so only when something has changed.
     if (armed || !this.#unprotected)
-      this.#platform.log(`the watchdog device has fired and the guest lives on; ${what}`, true);
+      this.#platform.log(
+        `the watchdog device ticks no more: it fired and the guest lives on, or the guest slept; ${what}`,
+        true,
+      );
     this.#unprotected = !armed;
     this.#survived = true;
     this.#ended = false;

@@ -58,6 +58,7 @@ function main(): never {
 function check(file: string): void {
   const settings = loadSettings(file);
   checkPrograms(settings);
+  for (const notice of settings.notices) complain(notice);
   const timeout = settings.number("watchdog-timeout");
   const notice = crashKernelNotice({ readFile: readSmallFile }, timeout);
   if (notice !== undefined) complain(`warning: ${notice}`);

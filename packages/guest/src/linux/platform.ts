@@ -62,7 +62,7 @@ export class LinuxPlatform implements Platform, Loop {
   readonly #signals: number;
   readonly #kernelLog: number;
   /** Where log lines go; -1: nowhere. */
-  #log: number;
+  #log = -1;
   #channel = -1;
   #midLine = true;
   /** A child has said what calls for an early round. */
@@ -335,17 +335,19 @@ export class LinuxPlatform implements Platform, Loop {
   }
 
   /**
-   * Standard error, opened anew so that it does not block. A regular file always may, when its disk hangs or is frozen: there,
-   * only the kernel's log is kept.
+   * Standard error, opened anew so that it does not block. A regular file always may, when its disk hangs or is frozen: then only the
+   * kernel's log is kept, and not even that is said in the file.
    */
   #openLog(): number {
-    const target = this.readLink(`/proc/self/fd/${STDERR}`) ?? "";
-    if (target.startsWith("/") && !target.startsWith("/dev/")) {
-      const why = "a file's disk may hang, and the feeding with it";
-      system.write(STDERR, encode(`standard error is the file ${target}: no more is written there, for ${why}\n`));
+    const own = `/proc/self/fd/${STDERR}`;
+    if (system.isFile(own)) {
+      this.log(
+        "standard error is a file, whose disk may hang, and the feeding with it: nothing is written there",
+        true,
+      );
       return -1;
     }
-    const anew = this.adopt(system.open(`/proc/self/fd/${STDERR}`, abi.O_WRONLY | abi.O_NONBLOCK | abi.O_NOCTTY));
+    const anew = this.adopt(system.open(own, abi.O_WRONLY | abi.O_NONBLOCK | abi.O_NOCTTY));
     return anew < 0 ? STDERR : anew; // a socket cannot be opened anew, and needs no more than a look before each write
   }
 

@@ -179,10 +179,20 @@ export function modificationTime(path: string): string | number {
 const REGULAR = 0o100000;
 const TYPE = 0o170000;
 
+/** Type and permissions of a file, 0 where it cannot be asked; follows links. */
+function modeOf(path: string): number {
+  const result = sys(NR.fstatat64, SECOND | THIRD, AT_FDCWD, place(path), recordAt, 0);
+  return result < 0 ? 0 : record.getUint32(STAT_MODE, true);
+}
+
+/** Whether this is a regular file, and no pipe, socket or device. */
+export function isFile(path: string): boolean {
+  return (modeOf(path) & TYPE) === REGULAR;
+}
+
 /** Whether this is a file that its owner may read and run. */
 export function isProgram(path: string): boolean {
-  const result = sys(NR.fstatat64, SECOND | THIRD, AT_FDCWD, place(path), recordAt, 0);
-  const mode = result < 0 ? 0 : record.getUint32(STAT_MODE, true);
+  const mode = modeOf(path);
   return (mode & TYPE) === REGULAR && (mode & 0o500) === 0o500;
 }
 
