@@ -44,8 +44,11 @@ export class MountSearch {
     this.#key = encode(`${escapePath(point)} `);
   }
 
-  /** Takes the next chunk; always wants more. */
-  readonly take = (chunk: Uint8Array): boolean => {
+  /**
+   * Takes the next chunk; always wants more. A method, and no function of each object's own: that one would hold its object and be held
+   * by it, and such rings lie about until the engine looks for them.
+   */
+  take(chunk: Uint8Array): boolean {
     const bytes = new Uint8Array(this.#rest.length + chunk.length);
     bytes.set(this.#rest);
     bytes.set(chunk, this.#rest.length);
@@ -57,7 +60,7 @@ export class MountSearch {
     }
     this.#rest = bytes.length - start > LONGEST_LINE ? new Uint8Array(0) : bytes.slice(start);
     return true;
-  };
+  }
 
   #takeLine(line: string): void {
     const fields = line.split(" ");

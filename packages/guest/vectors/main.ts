@@ -1,6 +1,7 @@
-/** bernard-guest-tests: runs every vector inside the daemon's engine; exit 1 when one fails. */
+/** bernard-guest-tests: runs every vector inside the daemon's engine; exit 1 when one fails. `rounds N`: lives through so many of them. */
 import { print } from "../src/configure.ts";
 import * as system from "../src/linux/system.ts";
+import { endure } from "./endurance.ts";
 import { suites } from "./index.ts";
 import { comparable, suite } from "./vector.ts";
 
@@ -17,6 +18,11 @@ function outcomeOf(evaluate: () => unknown): unknown {
   } catch (error) {
     return (error as Error).name;
   }
+}
+
+if (args[0] === "rounds") {
+  endure(Number(args[1]));
+  system.exit(0);
 }
 
 let passed = 0;

@@ -162,8 +162,12 @@ export class ScriptedPlatform implements Platform {
     return this.#now;
   }
 
+  protected textOf(path: string): string | undefined {
+    return this.#files.get(path);
+  }
+
   readFile(path: string): Uint8Array | undefined {
-    const text = this.#files.get(path);
+    const text = this.textOf(path);
     return text === undefined ? undefined : encode(text);
   }
 

@@ -126,6 +126,6 @@ export function watchedPoints(settings: Settings, platform: Platform): readonly 
 
 function findMount(point: string, platform: Platform): Mount | undefined {
   const search = new MountSearch(point);
-  platform.readChunks("/proc/self/mountinfo", search.take);
+  platform.readChunks("/proc/self/mountinfo", (chunk) => search.take(chunk));
   return search.found;
 }

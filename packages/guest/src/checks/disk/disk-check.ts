@@ -250,7 +250,7 @@ export class DiskCheck implements Check {
   /** Finds what is mounted now; another file system than before, or none, starts afresh. */
   #lookUpMount(): void {
     const search = new MountSearch(this.#point);
-    if (!this.#platform.readChunks("/proc/self/mountinfo", search.take)) return; // no news is no unmount
+    if (!this.#platform.readChunks("/proc/self/mountinfo", (chunk) => search.take(chunk))) return; // no news is no unmount
     const mount = search.found;
     const before = this.#mount?.device;
     this.#mount = mount;
