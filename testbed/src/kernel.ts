@@ -28,6 +28,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   ib700: ["ib700wdt"],
   itco: ["lpc_ich", "iTCO_wdt"],
   softdog: ["softdog"],
+  pretimeout: ["pretimeout_noop"],
   network: ["virtio_net"],
   flakey: ["dm-flakey"],
   ext4: [],

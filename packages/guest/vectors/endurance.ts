@@ -92,6 +92,7 @@ export function endure(rounds: number): void {
     window: 86_400,
     patience: 3000,
   });
+  record.open(false);
   const daemon = new Daemon({
     platform,
     checks,
@@ -104,7 +105,6 @@ export function endure(rounds: number): void {
     endDeadline: 30,
     sigtermDelay: 5,
     record,
-    last: record.open(false),
     requestReload: () => {},
     repairs: new Repairs(platform, { program: undefined, timeout: 60_000, maximum: 1, logFor: () => "" }),
   });
