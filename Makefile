@@ -29,7 +29,7 @@ test-demo: prepared ## part of the rest: the demo as a newcomer runs it, interru
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) e2e/rest/demo.test.ts
 
 test-checks: prepared ## part of the rest: each check on a real guest, the trouble and the near-miss
-	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=2 $(addprefix e2e/rest/,resources.test.ts surroundings.test.ts scripts.test.ts control.test.ts)
+	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=2 $(addprefix e2e/rest/,resources.test.ts no-psi.test.ts surroundings.test.ts scripts.test.ts control.test.ts)
 
 test-disks: prepared ## part of the rest: file systems and what lies below them, on Linux 6.1, 6.12 and i386
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=2 e2e/rest/disks.test.ts e2e/rest/kernels.test.ts

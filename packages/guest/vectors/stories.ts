@@ -64,16 +64,24 @@ export const stories = suite("daemon", tell, [
     },
   ],
   [
-    "without PSI, memory low fails only with swap used up",
+    "without PSI, memory low fails only with swap used up, and pages needed again",
     {
       changes: [
         { at: 0, files: { [PSI]: undefined, [MEM]: meminfo(2000, "SwapTotal: 1000 kB\nSwapFree: 500 kB\n") } },
-        { at: 5, files: { [MEM]: meminfo(2000, "SwapTotal: 1000 kB\nSwapFree: 10 kB\n") } },
+        { at: 4, files: { [MEM]: meminfo(2000, "SwapTotal: 1000 kB\nSwapFree: 10 kB\n") } },
+        { at: 5, files: { "/proc/vmstat": "pgmajfault 100\n" } },
       ],
       until: 7,
     },
     {
-      heard: ["0: hello", well, "5: memory failing, disk:/data healthy", "7: disarmed", "7: bye"],
+      heard: [
+        "0: hello",
+        well,
+        "5: memory failing, disk:/data healthy",
+        "6: memory healthy, disk:/data healthy",
+        "7: disarmed",
+        "7: bye",
+      ],
       feeds: 8,
     },
   ],

@@ -2,12 +2,14 @@
  * Memory is exhausted: hardly any is available, and the guest stalls for want of it.
  *
  * Both are needed. MemAvailable alone is low in many a healthy guest; pressure alone is high when one container thrashes
- * inside its own limit. Without PSI (kernels before 4.20, psi=0) swap must be used up as well.
+ * inside its own limit. Without PSI (kernels before 4.20, psi=0, Red Hat's default) swap must be used up, and pages
+ * that were dropped must be needed again all the time.
  *
  * PSI's average needs seconds to follow, so what it has counted since the last look makes the check fail as well; but only a stall
  * that has carried the average over the limit ends the guest.
  *
  *   /proc/meminfo           "MemTotal:         201234 kB\n ... MemAvailable:     5120 kB\n"
+ *   /proc/vmstat            "pgmajfault 4711\nworkingset_activate_file 12\n"; the latter in one before Linux 5.9, not there before 3.15
  *   /proc/pressure/memory   "some avg10=61.20 ...\nfull avg10=48.13 avg60=20.02 avg300=5.11 total=41233211\n"
  */
 import { behind, encode, numberAt, numberBehind } from "../bytes.ts";
@@ -16,6 +18,7 @@ import type { End } from "../end.ts";
 import { availableKib, PAGE_KIB, wholeKib } from "../meminfo.ts";
 import { percent, round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
+import { EventRate } from "../vmstat.ts";
 
 const ENOMEM = 12;
 
@@ -33,6 +36,15 @@ const ENOUGH = 1024 * 1024;
 
 /** Share of swap that must be left for a kernel without PSI to count as well, in percent. */
 const SWAP_LEFT = 5;
+
+/**
+ * Pages in use that had to be dropped and were needed again, by programs themselves or by files that they read over and over. A backup
+ * that streams through a full guest brings none: what it reads again was not in use (workingset_refault would count it).
+ */
+const NEEDED_AGAIN = ["pgmajfault", "workingset_activate_anon", "workingset_activate_file", "workingset_activate"];
+
+/** Without PSI fewer of them a second are none: even a slow disk brings hundreds. */
+const FEW = 20;
 
 /** Has a look taken early, ms stalled of ms: the look is where it is judged. */
 const EARLY_STALL = 150;
@@ -61,6 +73,7 @@ class MemoryCheck implements Check {
   readonly #limits: MemoryLimits;
   readonly #readMeminfo: () => Uint8Array | undefined;
   readonly #readPressure: () => Uint8Array | undefined;
+  readonly #neededAgain: EventRate;
   #over = false;
   #proven = false;
   /** Microseconds stalled since boot, and when (ms) that was read. */
@@ -75,6 +88,7 @@ class MemoryCheck implements Check {
     this.#limits = limits;
     this.#readMeminfo = platform.reader("/proc/meminfo");
     this.#readPressure = platform.reader("/proc/pressure/memory");
+    this.#neededAgain = new EventRate(NEEDED_AGAIN, platform);
   }
 
   read(now: number): Reading {
@@ -89,18 +103,20 @@ class MemoryCheck implements Check {
     const stall = Math.max(average, this.#share || 0);
 
     const short = availablePercent < minAvailable * (this.#over ? RECOVERED_AVAILABLE : 1);
-    const stalled = Number.isNaN(average)
-      ? !(swapPercent >= SWAP_LEFT)
-      : stall >= this.#limits.maxPressure * (this.#over ? RECOVERED_PRESSURE : 1);
+    const recovered = this.#over ? RECOVERED_PRESSURE : 1;
+    const exhausted = short && Number.isNaN(average) && !(swapPercent >= SWAP_LEFT);
+    const neededAgain = exhausted ? this.#neededAgain.sample(now) : Number.NaN;
+    const stalled = neededAgain >= FEW * recovered || stall >= this.#limits.maxPressure * recovered;
     this.#over = short && stalled;
     this.#proven = this.#over && (this.#proven || !(average < this.#limits.maxPressure));
     return {
-      reason: this.#over ? this.#explain(availablePercent, minAvailable, stall) : "",
+      reason: this.#over ? this.#explain(availablePercent, minAvailable, stall, neededAgain) : "",
       readings: {
         available_kib: available,
         available_percent: round(availablePercent),
         full_avg10_percent: average,
         full_percent: round(this.#share),
+        needed_again_per_s: Math.round(neededAgain),
       },
       hold: this.#proven ? this.#limits.hold : UNPROVEN_HOLD,
     };
@@ -120,9 +136,10 @@ class MemoryCheck implements Check {
     return numberAt(pressure, at);
   }
 
-  #explain(availablePercent: number, minAvailable: number, stall: number): string {
+  #explain(availablePercent: number, minAvailable: number, stall: number, neededAgain: number): string {
     const left = `${round(availablePercent)} % of memory available (limit ${round(minAvailable)} %)`;
-    if (Number.isNaN(stall)) return `${left}, swap used up`;
+    if (!Number.isNaN(neededAgain))
+      return `${left}, swap used up, ${Math.round(neededAgain)} pages a second needed again`;
     return `${left}, stalled ${round(stall)} % of the time (limit ${this.#limits.maxPressure} %)`;
   }
 }

@@ -9,18 +9,19 @@
  *   /proc/pressure/memory   "... \nfull avg10=48.13 avg60=61.20 avg300=5.11 total=41233211\n"
  *   /proc/vmstat            "workingset_refault_anon 120\nworkingset_refault_file 5300\n"; one line before Linux 5.9
  */
-import { behind, encode, numberAt, numberBehind } from "../bytes.ts";
+import { behind, encode, numberBehind } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
 import { availableKib, wholeKib } from "../meminfo.ts";
 import { percent, round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
+import { EventRate } from "../vmstat.ts";
 
 const ENOMEM = 12;
 
 const FULL = encode("full avg10=");
 const AVG60 = encode("avg60=");
-const REFAULTS = ["workingset_refault_anon ", "workingset_refault_file ", "workingset_refault "].map(encode);
+const REFAULTS = ["workingset_refault_anon", "workingset_refault_file", "workingset_refault"];
 
 /** Milliseconds: averages over a minute need no closer look. */
 const PERIOD = 5000;
@@ -43,19 +44,17 @@ class ThrashCheck implements Check {
   readonly period = PERIOD;
   readonly #maxThrash: number;
   readonly #hold: number;
-  readonly #platform: Platform;
   readonly #readPressure: () => Uint8Array | undefined;
   readonly #readMeminfo: () => Uint8Array | undefined;
+  readonly #refaults: EventRate;
   #over = false;
-  #refaults = Number.NaN;
-  #countedAt = Number.NaN;
 
   constructor(maxThrash: number, hold: number, end: End, platform: Platform) {
     this.limit = `${maxThrash} % stalled`;
     this.end = end;
     this.#maxThrash = maxThrash;
     this.#hold = hold;
-    this.#platform = platform;
+    this.#refaults = new EventRate(REFAULTS, platform);
     this.#readPressure = platform.reader("/proc/pressure/memory");
     this.#readMeminfo = platform.reader("/proc/meminfo");
   }
@@ -66,7 +65,7 @@ class ThrashCheck implements Check {
     if (pressure === undefined || at === -1) return { reason: "", readings: {} };
     const stall = numberBehind(pressure.subarray(at), AVG60);
     const stalled = stall >= this.#maxThrash * (this.#over ? RECOVERED : 1);
-    const rate = this.#countRefaults(now);
+    const rate = this.#refaults.sample(now);
     const meminfo = stalled ? this.#readMeminfo() : undefined;
     const available = meminfo === undefined ? Number.NaN : availableKib(meminfo);
     const share = meminfo === undefined ? Number.NaN : percent(available, wholeKib(meminfo));
@@ -78,22 +77,6 @@ class ThrashCheck implements Check {
       readings: { full_avg60_percent: stall, refaults_per_s: Math.round(rate) },
       hold: this.#hold,
     };
-  }
-
-  /** Pages a second needed again since the last look. */
-  #countRefaults(now: number): number {
-    let refaults = 0;
-    this.#platform.readChunks("/proc/vmstat", (chunk) => {
-      for (const key of REFAULTS) {
-        const at = behind(chunk, key);
-        if (at !== -1) refaults += numberAt(chunk, at);
-      }
-      return true;
-    });
-    const rate = (1000 * (refaults - this.#refaults)) / (now - this.#countedAt);
-    this.#refaults = refaults;
-    this.#countedAt = now;
-    return rate;
   }
 }
 

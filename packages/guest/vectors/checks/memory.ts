@@ -13,6 +13,10 @@ const meminfo = (total: number, available: number, rest = "") =>
 const pressure = (average: number, stalledMs = 0) =>
   `some avg10=90.00 avg60=0.00 avg300=0.00 total=9\nfull avg10=${average} avg60=0.00 avg300=0.00 total=${stalledMs * 1000}\n`;
 
+const again = (faults: number, files: number) => ({
+  "/proc/vmstat": `pgfault 9\npgmajfault ${faults}\nworkingset_refault_file 9\nworkingset_activate_file ${files}\n`,
+});
+
 const healthy = { [MEM]: meminfo(100_000, 50_000), [PSI]: pressure(0) };
 
 export const exhausted = suite("memory", tellReadings(memory), [
@@ -95,6 +99,33 @@ export const exhausted = suite("memory", tellReadings(memory), [
     {
       heard: [],
       readings: { available_kib: 10_000, available_percent: 5.5, full_avg10_percent: 90, full_percent: 0 },
+    },
+  ],
+  [
+    "without PSI, a guest that a database fills by design, and where no page is needed again, is well",
+    { files: { [MEM]: meminfo(100_000, 2000), ...again(90_000, 4000) }, until: 40 },
+    { heard: [], readings: { available_kib: 2000, available_percent: 2, needed_again_per_s: 0 } },
+  ],
+  [
+    "without PSI, one where pages are needed again all the time is not; half as many keep it so",
+    {
+      files: { [MEM]: meminfo(100_000, 2000), ...again(90_000, 4000) },
+      config: "memory-hold = 5",
+      changes: [
+        { at: 10, files: again(90_300, 4050) },
+        { at: 11, files: again(90_300, 4050) },
+        ...Array.from({ length: 6 }, (_, index) => ({ at: 12 + index, files: again(90_320 + 12 * index, 4050) })),
+      ],
+      until: 17,
+    },
+    {
+      heard: [
+        "10: memory failing: 2 % of memory available (limit 3 %), swap used up, 350 pages a second needed again",
+        "11: memory healthy",
+        "12: memory failing: 2 % of memory available (limit 3 %), swap used up, 20 pages a second needed again",
+        "17: memory failed: 2 % of memory available (limit 3 %), swap used up, 12 pages a second needed again",
+      ],
+      readings: { available_kib: 2000, available_percent: 2, needed_again_per_s: 12 },
     },
   ],
   [
