@@ -20,7 +20,7 @@ demo: setup ## watch a real guest lose its disk, lose its memory and hang, and c
 	@./bernard demo
 
 test: prepared ## unit tests, then the stories on real guests, two at a time
-	@$(TEST) "packages/*/test/*.test.ts" "tools/test/*.test.ts" "testbed/test/*.test.ts"
+	@$(TEST) --test-concurrency=2 "packages/*/test/**/*.test.ts" "tools/test/*.test.ts" "testbed/test/*.test.ts"
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=1 "e2e/*.test.ts"
 
 test-all: test test-demo test-input test-checks test-disks test-survival test-systemd bench ## everything: the above, and each part of the rest
@@ -41,7 +41,7 @@ test-input: prepared ## part of the rest: no network, no QEMU, a full disk, a ch
 	@$(TEST) e2e/rest/bad-input.test.ts
 
 test-systemd: prepared ## part of the rest: the .deb in a Debian guest with systemd, from installation to purge
-	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) e2e/rest/systemd.test.ts
+	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=1 testbed/test/rest/systemd.test.ts e2e/rest/systemd.test.ts
 
 # Everything that tests run is built first, so that no test waits for a build; the accelerator is found out once.
 prepared: setup

@@ -1,7 +1,7 @@
 /** The systemd guest comes up whole, takes files, reboots and powers off. */
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
-import { bootTestGuest, buildSystemdImage, type TestGuest } from "../src/index.ts";
+import { bootTestGuest, buildSystemdImage, type TestGuest } from "../../src/index.ts";
 
 const BOOT_MS = 120_000;
 
