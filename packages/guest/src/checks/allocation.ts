@@ -1,8 +1,9 @@
 /**
  * Memory cannot be had: watchdog(8)'s `allocatable-memory`. A process of its own asks for that much and writes to all of it, first
- * in line for the OOM killer, so that the attempt costs nobody else anything. Refused, killed, or not done in time: all the same.
+ * in line for the OOM killer, so that the attempt costs caches at most. Refused, killed, or not done in time: all the same. What could
+ * not be had once since start is no reset's business: more than there ever is would be a loop of resets.
  */
-import type { Check, CheckKind, Reading } from "../check.ts";
+import type { Check, CheckKind, Reading, Use } from "../check.ts";
 import type { End } from "../end.ts";
 import { PAGE_KIB } from "../meminfo.ts";
 import { type JobOutcome, KILLED, type Platform, TIMED_OUT, UNBORN } from "../platform.ts";
@@ -26,12 +27,14 @@ class AllocationCheck implements Check {
   readonly #hold: number;
   readonly #attempt: RecurringJob;
   #problem = "";
+  #wasHad: boolean;
 
-  constructor(kib: number, hold: number, end: End, platform: Platform) {
+  constructor(kib: number, use: Use, hold: number, end: End, platform: Platform) {
     this.limit = `${kib} KiB`;
     this.end = end;
     this.#kib = kib;
     this.#hold = hold;
+    this.#wasHad = use === "once"; // a single look has no past: it expects that all is well
     this.#attempt = new RecurringJob(platform, ["allocate", String(kib)], DEADLINE);
   }
 
@@ -42,12 +45,13 @@ class AllocationCheck implements Check {
   read(now: number): Reading {
     const outcome = this.#attempt.take();
     if (outcome !== undefined) this.#problem = problemOf(outcome) ?? this.#problem;
+    this.#wasHad ||= outcome?.status === 0;
     this.#attempt.startWhenDue(now, this.#problem === "" ? INTERVAL : PERIOD);
-    return {
-      reason: this.#problem === "" ? "" : `an attempt to take ${this.#kib} KiB of memory ${this.#problem}`,
-      readings: { allocatable: Number(this.#problem === "") },
-      hold: this.#hold,
-    };
+    const readings = { allocatable: Number(this.#problem === "") };
+    if (this.#problem === "") return { reason: "", readings };
+    const reason = `an attempt to take ${this.#kib} KiB of memory ${this.#problem}`;
+    if (this.#wasHad) return { reason, readings, hold: this.#hold };
+    return { reason: `${reason}; not had once since start`, readings, hold: this.#hold, end: "alarm" };
   }
 }
 
@@ -73,9 +77,9 @@ export const allocation: CheckKind = {
       help: "memory fails when a process cannot take this much for retry-timeout, tried each minute; 0: off",
     },
   ],
-  create({ settings, platform }) {
+  create({ settings, platform, use }) {
     const kib = settings.number("allocatable-memory") * PAGE_KIB;
     if (kib === 0) return [];
-    return [new AllocationCheck(kib, settings.number("retry-timeout") * 1000, settings.end("memory"), platform)];
+    return [new AllocationCheck(kib, use, settings.number("retry-timeout") * 1000, settings.end("memory"), platform)];
   },
 };

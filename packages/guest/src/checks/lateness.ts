@@ -66,7 +66,9 @@ class LatenessCheck implements Check {
     this.#steal.sample();
     const outcome = this.#process.take();
     // One that was killed or never born says nothing of processors.
-    if (outcome?.status === 0) this.#lateness = Number(outcome.output) - this.#process.startedAt;
+    if (outcome !== undefined) {
+      this.#lateness = outcome.status === 0 ? Number(outcome.output) - this.#process.startedAt : 0;
+    }
     const waiting = this.#process.isOut ? now - this.#process.startedAt : 0;
     const lateness = Math.max(this.#lateness, waiting);
     this.#process.startWhenDue(now, this.#late ? PERIOD : INTERVAL);

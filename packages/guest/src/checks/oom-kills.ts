@@ -17,7 +17,7 @@ import type { Platform } from "../platform.ts";
 const ENOMEM = 12;
 
 const CGROUPS = "/sys/fs/cgroup";
-const KILLS = encode("\noom_kill ");
+const KILLS = encode("oom_kill ");
 const LIMIT_MET = encode("\noom ");
 
 /** Milliseconds from one look to the next, and of the window in which kills are added up. */

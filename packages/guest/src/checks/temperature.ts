@@ -25,6 +25,9 @@ const WARNINGS = [0.9, 0.95, 0.98];
 /** So many degrees below a limit it is passed no more. */
 const RECOVERED = 2;
 
+/** Characters of a sensor's garbage that are told. */
+const MOST_TEXT = 20;
+
 /** Degrees that no machine has: the sensor is broken, or there is none at its connector. */
 const ABSURD = 200;
 
@@ -68,7 +71,8 @@ class TemperatureCheck implements Check {
     const outcome = this.#job.take();
     if (outcome === undefined) this.#job.startWhenDue(now, 0);
     else if (outcome.status === 0) this.#takeReading(outcome.output);
-    else if (![UNBORN, KILLED].includes(outcome.status)) this.#miss(outcome.status);
+    else if (outcome.status === UNBORN || outcome.status === KILLED) this.#forget();
+    else this.#miss(outcome.status === TIMED_OUT ? "it does not answer" : `errno ${outcome.status}`);
     if (Number.isNaN(this.#degrees)) return { reason: "", readings: {} };
     const readings = { celsius: round(this.#degrees) };
     if (!this.#hot) return { reason: "", readings };
@@ -83,7 +87,10 @@ class TemperatureCheck implements Check {
   #takeReading(output: string): void {
     const [number = "", where = this.#where] = output.trim().split(" ");
     const degrees = number === "" ? Number.NaN : Number(number) / 1000;
-    if (!(Math.abs(degrees) < ABSURD)) return;
+    if (!(Math.abs(degrees) < ABSURD)) {
+      this.#miss(`it says ${number.slice(0, MOST_TEXT)}`);
+      return;
+    }
     this.#degrees = degrees;
     this.#where = where;
     this.#saidMissing = false;
@@ -97,10 +104,14 @@ class TemperatureCheck implements Check {
     this.#warned = Math.min(this.#warned, passed(degrees + RECOVERED));
   }
 
-  #miss(status: number): void {
+  /** What is not confirmed is no heat. */
+  #forget(): void {
     this.#degrees = Number.NaN;
     this.#hot = false;
-    const why = status === TIMED_OUT ? "it does not answer" : `errno ${status}`;
+  }
+
+  #miss(why: string): void {
+    this.#forget();
     if (!this.#saidMissing) this.#warn(`${this.#where} cannot be read: ${why}; not judged until it can`);
     this.#saidMissing = true;
   }

@@ -60,6 +60,7 @@ export const EBUSY = 16;
 export const EEXIST = 17;
 export const EISDIR = 21;
 export const EINVAL = 22;
+export const ENOSPC = 28;
 export const ENOTTY = 25;
 export const EPIPE = 32;
 export const ENAMETOOLONG = 36;

@@ -3,7 +3,7 @@ import { encode } from "../../src/bytes.ts";
 import { alive } from "../../src/checks/alive.ts";
 import { parseProcess } from "../../src/process-status.ts";
 import { suite } from "../vector.ts";
-import { tellVerdicts, type Watched } from "./tell-verdicts.ts";
+import { tellVerdicts } from "./tell.ts";
 
 const stat = (pid: number, name: string, state: string, startedAt: number) =>
   `${pid} (${name}) ${state} 1 ${pid} ${pid} 0 -1 4194560 900 0 0 0 3 4 0 0 20 0 1 0 ${startedAt} 12345 678\n`;
@@ -23,7 +23,7 @@ const byFile = `pidfile = ${PID_FILE}\nretry-timeout = 20`;
 const lives = { [PID_FILE]: "812\n", "/proc/812/stat": stat(812, "sshd", "S", 2214) };
 const dead = `sshd, process 812 of ${PID_FILE}, is dead`;
 
-export const pidFiles = suite("pidfile", (story: Watched) => tellVerdicts(alive, story), [
+export const pidFiles = suite("pidfile", tellVerdicts(alive), [
   ["it lives", { config: byFile, changes: [{ at: 0, files: lives }], until: 300 }, []],
   [
     "it dies",
@@ -123,7 +123,7 @@ const byName = "process = a-very-long-daemon\nretry-timeout = 20";
 const SEARCH = "oldest a-very-long-dae";
 const found = (pid: number) => ({ [SEARCH]: { status: 0, output: String(pid) } });
 
-export const names = suite("process", (story: Watched) => tellVerdicts(alive, story), [
+export const names = suite("process", tellVerdicts(alive), [
   [
     "found once, and then only looked at",
     {
@@ -185,7 +185,7 @@ export const names = suite("process", (story: Watched) => tellVerdicts(alive, st
 
 const events = (populated: number) => `populated ${populated}\nfrozen 0\n`;
 
-export const units = suite("unit", (story: Watched) => tellVerdicts(alive, story), [
+export const units = suite("unit", tellVerdicts(alive), [
   [
     "cgroup v2: it ends, and is started anew in time",
     {

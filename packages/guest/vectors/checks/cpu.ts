@@ -3,7 +3,7 @@ import { lateness } from "../../src/checks/lateness.ts";
 import { load } from "../../src/checks/load.ts";
 import { KILLED, UNBORN } from "../../src/platform.ts";
 import { suite } from "../vector.ts";
-import { tellReadings } from "./tell-readings.ts";
+import { tellReadings } from "./tell.ts";
 
 const LOAD = "/proc/loadavg";
 const STAT = "/proc/stat";
@@ -28,7 +28,7 @@ export const loads = suite("load", tellReadings(load), [
     {
       heard: [
         "10: load failing: load average 25 over 1 min (limit 24)",
-        "20: load failed: load average 25 over 1 min (limit 24)",
+        "20: load failed, reboot: load average 25 over 1 min (limit 24)",
       ],
       readings: { load_1: 25, load_5: 18, load_15: 12 },
     },
@@ -86,7 +86,7 @@ export const late = suite("lateness", tellReadings(lateness), [
       until: 61,
     },
     {
-      heard: [`41: lateness failing: ${waiting(30)}`, `61: lateness failed: ${waiting(50)}`],
+      heard: [`41: lateness failing: ${waiting(30)}`, `61: lateness failed, reboot: ${waiting(50)}`],
       readings: { lateness_s: 50 },
     },
   ],
@@ -105,6 +105,19 @@ export const late = suite("lateness", tellReadings(lateness), [
       heard: [`30: lateness failing: ${waiting(30)}`, "42: lateness healthy"],
       readings: { lateness_s: 0.01 },
     },
+  ],
+  [
+    "what was late once is not late for ever where no process can be tried any more",
+    {
+      files: {},
+      changes: [
+        { at: 0, ...waits },
+        { at: 40, ...ranAt(39.5) },
+        { at: 41, jobs: { tick: { status: UNBORN, output: "11" } } },
+      ],
+      until: 130,
+    },
+    { heard: [`30: lateness failing: ${waiting(30)}`, "42: lateness healthy"], readings: { lateness_s: 0 } },
   ],
   [
     "a starved host is not the guest's fault",

@@ -1,7 +1,7 @@
 /** Files that must be there, and change. */
 import { file } from "../../src/checks/file.ts";
 import { suite } from "../vector.ts";
-import { tellVerdicts, type Watched } from "./tell-verdicts.ts";
+import { tellVerdicts } from "./tell.ts";
 
 const LOG = "/var/log/messages";
 const changed = (mtime: string) => ({ [`mtime ${LOG}`]: { status: 0, output: mtime } });
@@ -13,7 +13,7 @@ const changing = `${config}\nchange = 60`;
 const eachMinute = (until: number) =>
   Array.from({ length: until / 50 }, (_, index) => ({ at: index * 50, jobs: changed(`${1000 + index * 50}.0`) }));
 
-export const files = suite("file", (story: Watched) => tellVerdicts(file, story), [
+export const files = suite("file", tellVerdicts(file), [
   ["it is there", { config, changes: [{ at: 0, jobs: changed("1.0") }], until: 500 }, []],
   ["it changes in time", { config: changing, changes: eachMinute(500), until: 500 }, []],
   [

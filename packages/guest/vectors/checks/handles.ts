@@ -2,7 +2,7 @@
 import { handles } from "../../src/checks/handles.ts";
 import { UNBORN } from "../../src/platform.ts";
 import { suite } from "../vector.ts";
-import { tellReadings } from "./tell-readings.ts";
+import { tellReadings } from "./tell.ts";
 
 const table = (open: number, limit: string) => ({ "/proc/sys/fs/file-nr": `${open}\t0\t${limit}\n` });
 const SYSTEMD = "9223372036854775807";
@@ -23,7 +23,7 @@ export const files = suite("handles", tellReadings(handles), [
     {
       heard: [
         "12: handles failing: no more files can be opened: 9990 open of 10000 (ENFILE)",
-        "23: handles failed: no more files can be opened: 9990 open of 10000 (ENFILE)",
+        "23: handles failed, reboot: no more files can be opened: 9990 open of 10000 (ENFILE)",
         "30: handles healthy",
       ],
       readings: { open_files: 9000, open_files_percent: 90 },

@@ -3,7 +3,7 @@ import { allocation } from "../../src/checks/allocation.ts";
 import { memory } from "../../src/checks/memory.ts";
 import { KILLED, TIMED_OUT, UNBORN } from "../../src/platform.ts";
 import { suite } from "../vector.ts";
-import { tellReadings } from "./tell-readings.ts";
+import { tellReadings } from "./tell.ts";
 
 const MEM = "/proc/meminfo";
 const PSI = "/proc/pressure/memory";
@@ -39,7 +39,7 @@ export const exhausted = suite("memory", tellReadings(memory), [
     {
       heard: [
         "3: memory failing: 2 % of memory available (limit 3 %), stalled 90 % of the time (limit 40 %)",
-        "8: memory failed: 2 % of memory available (limit 3 %), stalled 90 % of the time (limit 40 %)",
+        "8: memory failed, reboot: 2 % of memory available (limit 3 %), stalled 90 % of the time (limit 40 %)",
       ],
       readings: { available_kib: 2000, available_percent: 2, full_avg10_percent: 42, full_percent: 90 },
     },
@@ -123,7 +123,7 @@ export const exhausted = suite("memory", tellReadings(memory), [
         "10: memory failing: 2 % of memory available (limit 3 %), swap used up, 350 pages a second needed again",
         "11: memory healthy",
         "12: memory failing: 2 % of memory available (limit 3 %), swap used up, 20 pages a second needed again",
-        "17: memory failed: 2 % of memory available (limit 3 %), swap used up, 12 pages a second needed again",
+        "17: memory failed, reboot: 2 % of memory available (limit 3 %), swap used up, 12 pages a second needed again",
       ],
       readings: { available_kib: 2000, available_percent: 2, needed_again_per_s: 12 },
     },
@@ -150,7 +150,7 @@ export const exhausted = suite("memory", tellReadings(memory), [
         "2: min-memory failing: 39999 KiB of memory available (min-memory: 40000 KiB)",
         "4: min-memory healthy",
         "5: min-memory failing: 30000 KiB of memory available (min-memory: 40000 KiB)",
-        "9: min-memory failed: 30000 KiB of memory available (min-memory: 40000 KiB)",
+        "9: min-memory failed, reboot: 30000 KiB of memory available (min-memory: 40000 KiB)",
       ],
       readings: { available_kib: 30_000 },
     },
@@ -187,10 +187,26 @@ export const allocatable = suite("allocatable-memory", tellReadings(allocation),
     {
       heard: [
         "62: allocatable-memory failing: an attempt to take 4000 KiB of memory was refused",
-        "85: allocatable-memory failed: an attempt to take 4000 KiB of memory was not over in 30 s",
+        "85: allocatable-memory failed, reboot: an attempt to take 4000 KiB of memory was not over in 30 s",
         "86: allocatable-memory healthy",
       ],
       readings: { allocatable: 1 },
+    },
+  ],
+  [
+    "what could not be had once since start only alarms: more than there ever is would be a loop of resets",
+    {
+      files: {},
+      config: "allocatable-memory = 1000\nretry-timeout = 20",
+      changes: [{ at: 0, jobs: { "allocate 4000": { status: 12, output: "" } } }],
+      until: 30,
+    },
+    {
+      heard: [
+        "1: allocatable-memory failing: an attempt to take 4000 KiB of memory was refused; not had once since start",
+        "24: allocatable-memory failed, alarm: an attempt to take 4000 KiB of memory was refused; not had once since start",
+      ],
+      readings: { allocatable: 0 },
     },
   ],
   [
@@ -205,7 +221,7 @@ export const allocatable = suite("allocatable-memory", tellReadings(allocation),
       until: 62,
     },
     {
-      heard: ["62: allocatable-memory failing: an attempt to take 4 KiB of memory was refused"],
+      heard: ["62: allocatable-memory failing: an attempt to take 4 KiB of memory was refused; not had once since start"],
       readings: { allocatable: 0 },
     },
   ],

@@ -8,7 +8,7 @@ import { defaultGateway } from "../../src/default-route.ts";
 import { parseAddress } from "../../src/ip-address.ts";
 import { keys } from "../../src/settings.ts";
 import { suite } from "../vector.ts";
-import { tellVerdicts, type Watched } from "./tell-verdicts.ts";
+import { tellVerdicts } from "./tell.ts";
 
 export const addresses = suite("parseAddress", (text: string) => parseAddress(text)?.join(" ") ?? "none", [
   ["version 4", "10.0.2.255", "10 0 2 255"],
@@ -61,7 +61,7 @@ const config = `ping = ${TARGET}\nretry-timeout = 20`;
 const silence = (requests: number) => `${TARGET} does not answer: ${requests} requests (ping-count = 3)`;
 const ROUTES = "/proc/net/route";
 
-export const pings = suite("ping", (story: Watched) => tellVerdicts(ping, story), [
+export const pings = suite("ping", tellVerdicts(ping), [
   ["it answers", { config, changes: [], until: 100 }, []],
   [
     "it stops answering",
@@ -136,7 +136,7 @@ const traffic = (from: number, to: number, every: number) =>
   Array.from({ length: (to - from) / every }, (_, n) => ({ at: from + n * every, files: { [RX]: `${n * 1500}\n` } }));
 const quiet = (seconds: number) => `eth0 has received nothing for ${seconds} s`;
 
-export const interfaces = suite("interface", (story: Watched) => tellVerdicts(networkInterface, story), [
+export const interfaces = suite("interface", tellVerdicts(networkInterface), [
   [
     "traffic now and then",
     { config: "interface = eth0\nretry-timeout = 20", changes: traffic(0, 200, 8), until: 200 },
@@ -183,7 +183,7 @@ export const interfaces = suite("interface", (story: Watched) => tellVerdicts(ne
 
 const STATE = "/sys/class/net/eth0/operstate";
 
-export const carriers = suite("carrier", (story: Watched) => tellVerdicts(carrier, story), [
+export const carriers = suite("carrier", tellVerdicts(carrier), [
   [
     "the link is lost, and comes back",
     {

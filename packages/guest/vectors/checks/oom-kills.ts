@@ -1,7 +1,7 @@
 /** The OOM killer: kills of the whole guest are counted, those by a container's own limit are not. */
 import { oomKills } from "../../src/checks/oom-kills.ts";
 import { suite } from "../vector.ts";
-import { tellReadings } from "./tell-readings.ts";
+import { tellReadings } from "./tell.ts";
 
 const VMSTAT = "/proc/vmstat";
 const EVENTS = "/sys/fs/cgroup/system.slice/memory.events";
@@ -25,9 +25,14 @@ export const counted = suite("oom-kills", tellReadings(oomKills), [
       until: 700,
     },
     {
-      heard: [`60: oom-kills failed: ${reason(6)}`, "620: oom-kills healthy"],
+      heard: [`60: oom-kills failed, alarm: ${reason(6)}`, "620: oom-kills healthy"],
       readings: { kills: 106, kills_10min: 0 },
     },
+  ],
+  [
+    "the file comes in pieces, and the line may be the first of one",
+    { files: { [VMSTAT]: "oom_kill 3\n" }, until: 0 },
+    { heard: [], readings: { kills: 3, kills_10min: 0 } },
   ],
   [
     "five are not more than five",
@@ -53,7 +58,7 @@ export const counted = suite("oom-kills", tellReadings(oomKills), [
       changes: [{ at: 20, files: { ...kills(8), ...events(3, 11) } }],
       until: 20,
     },
-    { heard: [`20: oom-kills failed: ${reason(8)}`], readings: { kills: 8, kills_10min: 8 } },
+    { heard: [`20: oom-kills failed, alarm: ${reason(8)}`], readings: { kills: 8, kills_10min: 8 } },
   ],
   [
     "under cgroup v1 they cannot be told apart: nothing is said",

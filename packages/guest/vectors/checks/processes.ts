@@ -2,7 +2,7 @@
 import { processes } from "../../src/checks/processes.ts";
 import { type JobOutcome, UNBORN } from "../../src/platform.ts";
 import { suite } from "../vector.ts";
-import { tellReadings } from "./tell-readings.ts";
+import { tellReadings } from "./tell.ts";
 
 const table = (tasks: number) => ({ "/proc/loadavg": `0.00 0.00 0.00 1/${tasks} 4711\n` });
 const sizes = { "/proc/sys/kernel/threads-max": "1618\n", "/proc/sys/kernel/pid_max": "4194304\n" };
@@ -35,7 +35,7 @@ export const forks = suite("processes", tellReadings(processes), [
     {
       heard: [
         "12: processes failing: no process can be started: 1618 tasks of 1618 (EAGAIN)",
-        "23: processes failed: no process can be started: 1618 tasks of 1618 (EAGAIN)",
+        "23: processes failed, reboot: no process can be started: 1618 tasks of 1618 (EAGAIN)",
       ],
       readings: { tasks: 1618, tasks_percent: 100, fork_errno: 11 },
     },

@@ -1,7 +1,7 @@
 /** Full file systems, and those that only look so. */
 import { space } from "../../src/checks/space.ts";
 import { suite } from "../vector.ts";
-import { tellVerdicts, type Watched } from "./tell-verdicts.ts";
+import { tellVerdicts } from "./tell.ts";
 
 const STATFS = "statfs /data";
 
@@ -13,7 +13,7 @@ const says = (output: string) => ({ [STATFS]: { status: 0, output } });
 
 const config = "disk = /data";
 
-export const spaces = suite("space", (story: Watched) => tellVerdicts(space, story), [
+export const spaces = suite("space", tellVerdicts(space), [
   ["a file system with room is fine", { config, changes: [{ at: 0, jobs: used(900) }], until: 200 }, []],
   [
     "full for those who are not root: an alarm after its hold time, by default no more",

@@ -2,7 +2,7 @@
 import { swap } from "../../src/checks/swap.ts";
 import { thrash } from "../../src/checks/thrash.ts";
 import { suite } from "../vector.ts";
-import { tellReadings } from "./tell-readings.ts";
+import { tellReadings } from "./tell.ts";
 
 const MEM = "/proc/meminfo";
 const PSI = "/proc/pressure/memory";
@@ -23,7 +23,7 @@ export const used = suite("swap", tellReadings(swap), [
     {
       heard: [
         "2: swap failing: 40001 KiB of swap in use (max-swap: 40000 KiB)",
-        "5: swap failed: 40001 KiB of swap in use (max-swap: 40000 KiB)",
+        "5: swap failed, reboot: 40001 KiB of swap in use (max-swap: 40000 KiB)",
       ],
       readings: { swap_used_kib: 40_001 },
     },
@@ -54,7 +54,7 @@ export const thrashes = suite("thrash", tellReadings(thrash), [
     "stalled for most of the time, pages come back, little is available: for its hold time",
     { files: thrashing, config: "thrash-hold = 10", changes: comingBack, until: 26 },
     {
-      heard: [`15: thrash failing: ${reason}`, `25: thrash failed: ${reason}`],
+      heard: [`15: thrash failing: ${reason}`, `25: thrash failed, reboot: ${reason}`],
       readings: { full_avg60_percent: 75, refaults_per_s: 100 },
     },
   ],
@@ -94,7 +94,7 @@ export const thrashes = suite("thrash", tellReadings(thrash), [
       until: 26,
     },
     {
-      heard: [`15: thrash failing: ${reason}`, `25: thrash failed: ${reason.replace("75", "35")}`],
+      heard: [`15: thrash failing: ${reason}`, `25: thrash failed, reboot: ${reason.replace("75", "35")}`],
       readings: { full_avg60_percent: 35, refaults_per_s: 100 },
     },
   ],

@@ -1,7 +1,8 @@
 /** Heat, and sensors that are wrong. */
 import { temperature } from "../../src/checks/temperature.ts";
+import { UNBORN } from "../../src/platform.ts";
 import { suite } from "../vector.ts";
-import { tellVerdicts, type Watched } from "./tell-verdicts.ts";
+import { tellVerdicts } from "./tell.ts";
 
 const SENSOR = "/sys/class/hwmon/hwmon0/temp1_input";
 const at = (degrees: number) => ({ [`load ${SENSOR}`]: { status: 0, output: `${degrees * 1000}\n` } });
@@ -10,7 +11,7 @@ const name = `temperature:${SENSOR}`;
 const warning = (degrees: number, share: number) =>
   `log: warning: ${SENSOR} is at ${degrees} °C, over ${share} % of max-temperature = 90`;
 
-export const temperatures = suite("temperature", (story: Watched) => tellVerdicts(temperature, story), [
+export const temperatures = suite("temperature", tellVerdicts(temperature), [
   [
     "cool, and below zero",
     {
@@ -64,6 +65,33 @@ export const temperatures = suite("temperature", (story: Watched) => tellVerdict
       `23: ${warning(127, 98)}`,
       `23: ${name} failing: ${SENSOR} is at 127 °C (max-temperature = 90)`,
       `34: ${name} healthy`,
+      `45: log: warning: ${SENSOR} cannot be read: it says 255000; not judged until it can`,
+    ],
+  ],
+  [
+    "a hot reading that is not confirmed powers nothing off: garbage, no process, a sensor that is gone",
+    {
+      config: `${config}\ntemperature-hold = 15`,
+      changes: [
+        { at: 0, jobs: at(95) },
+        { at: 5, jobs: { [`load ${SENSOR}`]: { status: 0, output: "hot" } } },
+        { at: 35, jobs: at(95) },
+        { at: 45, jobs: { [`load ${SENSOR}`]: { status: UNBORN, output: "11" } } },
+        { at: 105, jobs: at(95) },
+        { at: 115, jobs: { [`load ${SENSOR}`]: { status: 19, output: "" } } },
+      ],
+      until: 150,
+    },
+    [
+      `1: ${warning(95, 98)}`,
+      `1: ${name} failing: ${SENSOR} is at 95 °C (max-temperature = 90)`,
+      `12: log: warning: ${SENSOR} cannot be read: it says hot; not judged until it can`,
+      `12: ${name} healthy`,
+      `45: ${name} failing: ${SENSOR} is at 95 °C (max-temperature = 90)`,
+      `56: ${name} healthy`,
+      `111: ${name} failing: ${SENSOR} is at 95 °C (max-temperature = 90)`,
+      `122: log: warning: ${SENSOR} cannot be read: errno 19; not judged until it can`,
+      `122: ${name} healthy`,
     ],
   ],
   [

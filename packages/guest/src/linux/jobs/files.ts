@@ -17,8 +17,10 @@ export const save: JobTask = (path = "", content = "") => {
   const fresh = `${path}.new`;
   const fd = system.open(fresh, abi.O_WRONLY | abi.O_CREAT | abi.O_TRUNC | abi.O_NOFOLLOW, 0o600);
   if (fd < 0) return { status: -fd, output: "" };
-  const written = system.write(fd, encode(content));
-  const synced = written < 0 ? written : system.fsync(fd);
+  const bytes = encode(content);
+  const written = system.write(fd, bytes);
+  const cut = written >= 0 && written < bytes.length; // by a disk that is just full
+  const synced = cut ? -abi.ENOSPC : written < 0 ? written : system.fsync(fd);
   system.close(fd);
   const renamed = synced < 0 ? synced : system.rename(fresh, path);
   return { status: -Math.min(renamed, 0), output: "" };
