@@ -5,11 +5,12 @@
  * user has a socket of his own, which the kernel lets nobody else write to: others can neither speak for a program nor crowd it out.
  *
  * Not failures: a program never heard of since start (it may be switched off; a warning says so), one that said STOPPING=1, silence
- * in a time that we did not see ourselves (the host was starved), and silence while our socket was gone.
+ * in a time that we did not see ourselves (the host was starved), while a backup held the guest frozen, and while our socket was gone.
  */
 import { decode } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
+import { Freeze } from "../freeze.ts";
 import { LONGEST_NAME, type Notification, parseNotification } from "../notify.ts";
 import type { Datagram, Inbox, Platform } from "../platform.ts";
 
@@ -107,15 +108,17 @@ class Desk {
   readonly #uid: number;
   readonly #platform: Platform;
   readonly #longestRound: number;
+  readonly #freeze: Freeze;
   readonly #inbox: Inbox;
   #told = "";
   #seenAt: number;
   #settledAt: number;
 
-  constructor(uid: number, platform: Platform, longestRound: number) {
+  constructor(uid: number, platform: Platform, longestRound: number, freeze: Freeze) {
     this.#uid = uid;
     this.#platform = platform;
     this.#longestRound = longestRound;
+    this.#freeze = freeze;
     this.#seenAt = platform.now();
     this.#settledAt = this.#seenAt;
     this.#inbox = platform.openInbox(uid, (datagram) => this.#take(datagram));
@@ -126,7 +129,7 @@ class Desk {
     const gap = now - this.#seenAt;
     if (gap === 0) return;
     this.#seenAt = now;
-    if (gap > this.#longestRound) this.#forgive(gap, now);
+    if (this.#freeze.excuses(now) || gap > this.#longestRound) this.#forgive(gap, now);
     const { problem } = this.#inbox;
     if (problem !== this.#told && problem !== "")
       this.#platform.log(`warning: no heartbeats are heard: ${problem}`, true);
@@ -246,10 +249,11 @@ export const application: CheckKind = {
     if (use === "once") return []; // a heart is not heard in a single look, and the sockets are the daemon's
     const limits = { hold: settings.number("heartbeat-hold") * 1000, end: settings.end("heartbeat") };
     const longestRound = settings.number("interval") * 1000 + LATE;
+    const freeze = new Freeze(settings, platform);
     const desks = new Map<number, Desk>();
     return settings.texts("heartbeat").map((text) => {
       const watched = parseWatched(text) as Watched;
-      const desk = desks.get(watched.uid) ?? new Desk(watched.uid, platform, longestRound);
+      const desk = desks.get(watched.uid) ?? new Desk(watched.uid, platform, longestRound, freeze);
       desks.set(watched.uid, desk);
       return new HeartbeatCheck(watched, desk, limits, platform);
     });

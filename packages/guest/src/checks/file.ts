@@ -7,9 +7,9 @@
  */
 import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
+import { Freeze } from "../freeze.ts";
 import { KILLED, type Platform, TIMED_OUT, UNBORN } from "../platform.ts";
 import { RecurringJob } from "../recurring-job.ts";
-import { FROZEN_MARK } from "./disk/disk-check.ts";
 
 /** watchdog(8)'s codes for a file that does not change, and for a look that does not end. */
 const UNCHANGED = 250;
@@ -41,7 +41,7 @@ class FileCheck implements Check {
   readonly code = UNCHANGED;
   readonly #path: string;
   readonly #limits: FileLimits;
-  readonly #platform: Platform;
+  readonly #freeze: Freeze;
   readonly #stat: RecurringJob;
   /** As text: all that counts is whether it is another. */
   #mtime: string | undefined;
@@ -52,13 +52,13 @@ class FileCheck implements Check {
   #wasThere: boolean;
   #hasChanged = false;
 
-  constructor(path: string, limits: FileLimits, end: End, platform: Platform) {
+  constructor(path: string, limits: FileLimits, end: End, freeze: Freeze, platform: Platform) {
     this.name = `file:${path}`;
     this.end = end;
     this.#path = path;
     this.#limits = limits;
     this.#wasThere = limits.expected;
-    this.#platform = platform;
+    this.#freeze = freeze;
     this.#stat = new RecurringJob(platform, ["mtime", path], DEADLINE);
   }
 
@@ -68,8 +68,7 @@ class FileCheck implements Check {
 
   read(now: number): Reading {
     // Nobody writes to what a backup has frozen.
-    const frozen = this.#platform.readFile(FROZEN_MARK) !== undefined;
-    if (frozen || now - this.#lookedAt > GAP) this.#changedAt += now - this.#lookedAt;
+    if (this.#freeze.excuses(now) || now - this.#lookedAt > GAP) this.#changedAt += now - this.#lookedAt;
     this.#lookedAt = now;
     const outcome = this.#stat.take();
     if (outcome === undefined) this.#stat.startWhenDue(now, 0);
@@ -141,10 +140,12 @@ export const file: CheckKind = {
   create({ settings, platform, use }) {
     const hold = settings.number("retry-timeout") * 1000;
     const hangHold = settings.number("hang-hold") * 1000;
+    const freeze = new Freeze(settings, platform);
     return settings.paths("file").map((path) => {
       const seconds = settings.attribute("change", path);
       const change = seconds ? seconds * 1000 : undefined;
-      return new FileCheck(path, { change, hold, hangHold, expected: use === "once" }, settings.end("file"), platform);
+      const limits = { change, hold, hangHold, expected: use === "once" };
+      return new FileCheck(path, limits, settings.end("file"), freeze, platform);
     });
   },
 };

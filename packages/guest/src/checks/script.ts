@@ -5,6 +5,7 @@
  */
 import { type Check, type CheckKind, type Context, endKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
+import { Freeze } from "../freeze.ts";
 import { logFor, NO_LIMIT } from "../operators-program.ts";
 import { type JobOutcome, KILLED, NOT_RUN, type Platform, TIMED_OUT, UNBORN } from "../platform.ts";
 import { RecurringJob } from "../recurring-job.ts";
@@ -27,9 +28,6 @@ const ABSENT = [1, 2, 8, 13, 20, 26];
 /** Programs in all: a process each, of the few that the daemon keeps at a time. */
 const MOST = 16;
 
-/** Made by qemu-ga while file systems are frozen for a backup: then whatever writes hangs, and nothing is wrong. */
-const FROZEN_MARK = "/run/qga.state.isfrozen";
-
 interface ScriptOptions {
   readonly end: End;
   /** Milliseconds. */
@@ -39,6 +37,7 @@ interface ScriptOptions {
   /** Seconds between two runs; 0: the next starts as soon as one has ended. */
   readonly again: number;
   readonly log: string;
+  readonly freeze: Freeze;
 }
 
 class ScriptCheck implements Check {
@@ -48,7 +47,6 @@ class ScriptCheck implements Check {
   readonly limit: string;
   readonly repairProgram?: string;
   readonly #path: string;
-  readonly #platform: Platform;
   readonly #options: ScriptOptions;
   readonly #job: RecurringJob;
   #reading: Reading = { reason: "", readings: {} };
@@ -59,7 +57,6 @@ class ScriptCheck implements Check {
     this.limit = `exit code 0 within ${options.timeout / 1000} s`;
     if (isTwoWay) this.repairProgram = path;
     this.#path = path;
-    this.#platform = platform;
     this.#options = options;
     const command = isTwoWay ? [path, "test"] : [path];
     this.#job = new RecurringJob(platform, ["test", options.log, ...command], options.timeout);
@@ -67,13 +64,13 @@ class ScriptCheck implements Check {
 
   read(now: number): Reading {
     const outcome = this.#job.take();
-    if (outcome !== undefined) this.#reading = this.#judge(outcome) ?? this.#reading;
+    if (outcome !== undefined) this.#reading = this.#judge(outcome, now) ?? this.#reading;
     this.#job.startWhenDue(now, this.#options.again);
     return this.#reading;
   }
 
   /** Undefined where the run says nothing: then what was known before stays so. */
-  #judge({ status, output }: JobOutcome): Reading | undefined {
+  #judge({ status, output }: JobOutcome, now: number): Reading | undefined {
     const errno = Number(output);
     switch (status) {
       case 0:
@@ -85,7 +82,7 @@ class ScriptCheck implements Check {
       case NOT_RUN:
         return this.#fail(errno, `cannot be run (errno ${errno})`, ABSENT.includes(errno) ? "alarm" : this.end);
       case TIMED_OUT: {
-        const frozen = output.startsWith("percpu_rwsem") || this.#platform.readFile(FROZEN_MARK) !== undefined;
+        const frozen = output.startsWith("percpu_rwsem") || this.#options.freeze.excuses(now);
         return frozen ? undefined : this.#fail(TOO_LONG, `has not ended within ${this.#options.timeout / 1000} s`);
       }
       case KILLED:
@@ -153,6 +150,7 @@ export const script: CheckKind = {
       end: settings.end("script"),
       hold: settings.number("retry-timeout") * 1000,
       timeout: (settings.number("test-timeout") || NO_LIMIT) * 1000,
+      freeze: new Freeze(settings, platform),
       again: use === "once" ? Number.POSITIVE_INFINITY : 0,
     };
     const make = (path: string, isTwoWay: boolean) =>

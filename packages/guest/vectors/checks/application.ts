@@ -38,6 +38,8 @@ function tell({ config, changes, until, gap = [Infinity, 0] }: Story): unknown {
   return [...platform.heard, ...checks.map((held) => held.report().readings), platform.earlyCalls];
 }
 
+const FROZEN = "/run/qga.state.isfrozen";
+
 const worker = "heartbeat = worker 10";
 const readings = { stopped: 0, ignored: 0 };
 const silence = (seconds: number, limit: number) =>
@@ -63,6 +65,25 @@ export const stories = suite("heartbeat", tell, [
       { beats: 1, silent_s: 15, ...readings },
       0,
     ],
+  ],
+  [
+    "a backup's freeze: whatever writes waits, and has its whole time afterwards",
+    {
+      config: worker,
+      changes: [
+        ...beatsAt(3),
+        { at: 8, files: { [FROZEN]: "" } },
+        { at: 50, files: { [FROZEN]: undefined } },
+        ...beatsAt(54),
+      ],
+      until: 65,
+    },
+    [`65: ${silence(11, 10)}`, { beats: 2, silent_s: 11, ...readings }, 0],
+  ],
+  [
+    "a mark that a backup has left behind is no excuse for ever",
+    { config: `${worker}\nfreeze-limit = 60`, changes: [...beatsAt(3), { at: 8, files: { [FROZEN]: "" } }], until: 80 },
+    [`74: ${silence(11, 10)}`, { beats: 1, silent_s: 17, ...readings }, 0],
   ],
   [
     "a program never heard of is named in a warning, once",

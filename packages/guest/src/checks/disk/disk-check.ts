@@ -2,6 +2,7 @@
 import { numberAt } from "../../bytes.ts";
 import type { Check, Reading, Signs, Use } from "../../check.ts";
 import type { End } from "../../end.ts";
+import { FROZEN_MARK } from "../../freeze.ts";
 import { isShutDown, type Mount, MountSearch } from "../../mountinfo.ts";
 import type { Platform, Probe, ProbeAnswer, RunningJob } from "../../platform.ts";
 import { BlockDevice } from "./block-device.ts";
@@ -19,9 +20,6 @@ const STATE_INTERVAL = 5000;
 
 /** Milliseconds that a thaw of ours may take to be of use. */
 const THAW_PATIENCE = 30_000;
-
-/** qemu-ga makes this file while it holds the guest's file systems frozen. */
-export const FROZEN_MARK = "/run/qga.state.isfrozen";
 
 /** Where a probe sleeps that somebody has stopped (SIGSTOP, a debugger): its silence says nothing of the disk. */
 const STOPPED = ["do_signal_stop", "ptrace_stop"];
