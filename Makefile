@@ -64,6 +64,7 @@ package: setup ## build the .deb, .rpm and .tar.gz of bernard-guest, with SBOM a
 	@$(NODE) packages/guest/package/main.ts
 
 bench: prepared ## the numbers that we promise, beside watchdog 5.16 in the same run
+	@$(NODE) packages/watchdog/bench/main.ts
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(NODE) e2e/bench/main.ts
 
 clean: ## delete everything that was built (build/)

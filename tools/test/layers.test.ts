@@ -8,6 +8,7 @@ import { root } from "@bernard/tools";
 /** Each package and what it may import, itself apart. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   tools: [],
+  "packages/watchdog": [],
   "packages/protocol": [],
   "packages/guest": ["protocol", "tools"],
   "packages/hypervisor": ["protocol", "tools"],
@@ -43,6 +44,22 @@ test("the daemon itself imports nothing but the messages", async () => {
     assert.deepEqual(
       outside.filter((target) => target !== "@bernard/protocol/messages"),
       [],
+      file,
+    );
+  }
+});
+
+test("the devices import nothing but themselves, and know no time but what they are told", async () => {
+  const folder = join(root, "packages/watchdog/src");
+  for (const file of await readdir(folder)) {
+    assert.deepEqual(
+      (await importsOf(join(folder, file))).filter((target) => !target.startsWith("./")),
+      [],
+      file,
+    );
+    assert.doesNotMatch(
+      (await readFile(join(folder, file))).toString(),
+      /Date\b|performance\b|setTimeout|process\./,
       file,
     );
   }
