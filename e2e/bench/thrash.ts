@@ -4,7 +4,6 @@ import {
   bootTestGuest,
   exhaustMemory,
   type Image,
-  QUICK_HOLD_S,
   quickConf,
   type TestGuest,
   untilFed,
@@ -14,6 +13,9 @@ import { DEADLINES } from "../stage.ts";
 import type { Row } from "./print.ts";
 
 const TIMEOUT_S = 30;
+
+/** memory-hold's default, in seconds: PSI's average over 10 s has caught up with the stall by then. */
+const HOLD_S = 30;
 
 /** Seconds of thrashing that lateness is counted over. */
 const COUNTED_S = 120;
@@ -57,7 +59,8 @@ async function measureLateness(image: Image): Promise<Row[]> {
 }
 
 async function measureReset(image: Image): Promise<Row[]> {
-  const guest = await bootTestGuest({ image, watchdog: "i6300esb", feeder: "bernard", conf: quickConf(TIMEOUT_S) });
+  const conf = quickConf(TIMEOUT_S).replace(/^memory-hold = .*$/m, `memory-hold = ${HOLD_S}`);
+  const guest = await bootTestGuest({ image, watchdog: "i6300esb", feeder: "bernard", conf });
   try {
     await untilFed(guest);
     const faultAt = performance.now();
@@ -70,9 +73,9 @@ async function measureReset(image: Image): Promise<Row[]> {
     if (stall === undefined || reset === undefined) throw new Error(`no stall or no reset: ${rescue.cause}`);
     const seconds = (reset - stall) / 1000;
     const peer = await measurePeer(image);
-    const hold = `hold time ${QUICK_HOLD_S} s`;
+    const hold = `hold time ${HOLD_S} s`;
     return [
-      { what: `memory stall to reset, ${hold}`, unit: "s", ours: seconds, limit: QUICK_HOLD_S + 3 },
+      { what: `memory stall to reset, ${hold}`, unit: "s", ours: seconds, limit: HOLD_S + 3 },
       { what: "memory taken to reset", unit: "s", ours: (reset - faultAt) / 1000, peer },
     ];
   } finally {
