@@ -122,16 +122,32 @@ suite("bernard-guest's package in a guest with systemd", () => {
       assert.equal(await sh(guest, "cat /etc/modprobe.d/*"), blacklist.trim());
     });
 
-    await t.test("a power-off disarms the device, and nothing fires", async () => {
-      const before = fires(guest);
-      const sinceMs = performance.now();
-      await sh(guest, "systemctl poweroff --no-wall");
-      const { data } = await guest.nextEvent("SHUTDOWN", { deadlineMs: STEP_MS, sinceMs });
-      assert.equal(data.reason, "guest-shutdown");
-      const bye = guest.messages.map(({ message }) => message).findLast(isBye);
-      assert.equal(bye?.armed, false);
-      assert.equal(fires(guest), before);
-    });
+    await t.test(
+      "a power-off disarms the device, and nothing fires, though a service that must live waits for a slow one",
+      async () => {
+        const before = fires(guest);
+        const service = (more: string) => Buffer.from(`[Service]\nExecStart=/bin/sleep 10000\n${more}`);
+        await guest.put("/run/systemd/system/must-live.service", service(""));
+        await guest.put("/run/systemd/system/slow.service", service("ExecStop=/bin/sleep 20\n"));
+        const conf = Buffer.from("unit = must-live.service\nretry-timeout = 3\n");
+        await guest.put("/etc/bernard-guest.conf.d/unit.conf", conf);
+        const loadMs = performance.now();
+        await sh(guest, "systemctl daemon-reload && systemctl start must-live slow && systemctl reload bernard-guest");
+        await guest.nextMessage(isHello, { deadlineMs: STEP_MS, sinceMs: loadMs });
+        const sinceMs = performance.now();
+        await sh(guest, "systemctl poweroff --no-wall");
+        const { data } = await guest.nextEvent("SHUTDOWN", { deadlineMs: STEP_MS, sinceMs });
+        assert.equal(data.reason, "guest-shutdown");
+        assert.ok(performance.now() - sinceMs > 20_000, "the slow one has had its time");
+        const told = guest.messages.some(
+          ({ message }) => message.type === "last-words" && message.check === "unit:must-live.service",
+        );
+        assert.ok(told, "it was seen to end, and ended nothing");
+        const bye = guest.messages.map(({ message }) => message).findLast(isBye);
+        assert.equal(bye?.armed, false);
+        assert.equal(fires(guest), before);
+      },
+    );
   });
 
   test("upgraded, downgraded, killed and purged, nothing fires and nothing is unfed", async (t) => {

@@ -107,6 +107,7 @@ async function sharedEntries(help: Help, time: number): Promise<Entry[]> {
     { ...plain(CONF, sample(help)), configuration: true },
     folder(CONF_FOLDER.slice(1)),
     plain("usr/lib/systemd/system/bernard-guest.service", await template("bernard-guest.service")),
+    plain("usr/lib/systemd/system/bernard-guest-shutdown.service", await template("bernard-guest-shutdown.service")),
     plain(`${docs}/LICENSE`, await readFile(join(root, "LICENSE"))),
     zipped(`${docs}/changelog.gz`, await template("changelog")),
     plain(`${docs}/copyright`, await template("copyright")),

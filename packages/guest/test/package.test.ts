@@ -259,8 +259,9 @@ suite("packages", () => {
       await mkdir(join(system, "lib/systemd"), { recursive: true });
       await cp("/lib/systemd/system", join(system, "lib/systemd/system"), { recursive: true, verbatimSymlinks: true });
       await rm(join(system, "lib/systemd/system/default.target"), { force: true });
-      await cp(join(tree, unit), join(system, unit));
-      for (const command of ["usr/sbin/bernard-guest", "sbin/modprobe", "bin/sh", "bin/kill"]) {
+      const atShutdown = "lib/systemd/system/bernard-guest-shutdown.service";
+      for (const file of [unit, atShutdown]) await cp(join(tree, file), join(system, file));
+      for (const command of ["usr/sbin/bernard-guest", "sbin/modprobe", "bin/sh", "bin/kill", "bin/true"]) {
         await mkdir(join(system, command, ".."), { recursive: true });
         await cp("/bin/true", join(system, command));
       }
