@@ -53,6 +53,25 @@ export const evidence = suite("disk: certain evidence needs no hold time, uncert
       "51: disk:/data failed: /data refuses writes: EROFS at create; mounted rw",
     ],
   ],
+  [
+    "what is full from the start on is not read-only by intent, and may die like any other",
+    {
+      changes: [
+        { at: 0, probe: { step: "write", errno: 28 } },
+        { at: 4, probe: FAILED },
+      ],
+      until: 52,
+    },
+    [
+      "31: disk:/data failing: /data refuses writes: EIO at sync; mounted rw",
+      "51: disk:/data failed: /data refuses writes: EIO at sync; mounted rw",
+    ],
+  ],
+  [
+    "where no probe could be tried, nothing is known of anybody's intent",
+    { changes: [{ at: 0, probe: { step: "create", errno: 12 } }], until: 40 },
+    ["1: log: warning: no write to /data could be tried yet (errno 12 at create)"],
+  ],
   ["ext4 counted errors and goes on writing", { changes: [{ at: 4, files: { [ERRORS]: "90\n" } }], until: 60 }, []],
   [
     "the mount says that it was shut down",

@@ -26,6 +26,9 @@ const STOPPED = ["do_signal_stop", "ptrace_stop"];
 
 const EIO = 5;
 
+/** ENOSPC, EDQUOT: what takes no more for want of room takes writes. */
+const FULL = [28, 122];
+
 /** What a dead device or file system says, by errno; whatever else (ENOSPC, EDQUOT, EACCES, ENOMEM...) is another story. */
 const REFUSALS: Readonly<Record<number, string>> = {
   5: "EIO",
@@ -135,18 +138,21 @@ export class DiskCheck implements Check {
     if (answer === undefined) return;
     this.#answer = answer;
     this.#thaw = undefined;
-    if (answer.errno === 0) {
-      this.#wasWritable = true;
-      this.#refusal = undefined;
-    } else if (answer.errno in REFUSALS) {
+    const { errno, step } = answer;
+    const isRefused = errno in REFUSALS;
+    if (errno === 0) this.#refusal = undefined;
+    if (errno === 0 || FULL.includes(errno)) this.#wasWritable = true;
+    else if (isRefused) {
       if (this.#refusal === undefined) this.#refusedSince = now;
       this.#refusal = answer;
     }
-    if (answer.errno !== 0 && !this.#wasWritable) {
-      this.#sayOnce(
-        `${this.#point} has taken no write since start (errno ${answer.errno} at ${answer.step}): taken for intent`,
-      );
-    }
+    if (this.#wasWritable) return;
+    const how = `(errno ${errno} at ${step})`;
+    this.#sayOnce(
+      isRefused
+        ? `${this.#point} has taken no write since start ${how}: taken for intent`
+        : `no write to ${this.#point} could be tried yet ${how}`,
+    );
   }
 
   /** A question out for too long: hung, or frozen, which is forgiven up to a limit. */
