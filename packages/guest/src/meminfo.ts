@@ -4,6 +4,7 @@
  *   "MemTotal:         201234 kB\nMemFree:  ...\n ... HugePages_Total:       0\n ... Hugepagesize:       2048 kB\n"
  */
 import { encode, numberBehind } from "./bytes.ts";
+import type { Key } from "./config.ts";
 
 const MEM_TOTAL = encode("MemTotal:");
 const MEM_FREE = encode("MemFree:");
@@ -15,6 +16,11 @@ const HUGE_PAGE_SIZE = encode("Hugepagesize:");
 
 /** Pages of watchdog(8)'s keys are those of x86, on every architecture. */
 export const PAGE_KIB = 4;
+
+/** One of those keys. */
+export function pagesKey(name: string, help: string): Key {
+  return { name, type: "number", whole: true, unit: "pages of 4 KiB", min: 0, max: 2 ** 32, fallback: 0, help };
+}
 
 /** All that programs and files may share: huge pages are set aside, neither available nor lost. */
 export function wholeKib(meminfo: Uint8Array): number {

@@ -5,7 +5,7 @@
  */
 import type { Check, CheckKind, Reading, Use } from "../check.ts";
 import type { End } from "../end.ts";
-import { PAGE_KIB } from "../meminfo.ts";
+import { PAGE_KIB, pagesKey } from "../meminfo.ts";
 import { type JobOutcome, KILLED, type Platform, TIMED_OUT, UNBORN } from "../platform.ts";
 import { RecurringJob } from "../recurring-job.ts";
 
@@ -66,16 +66,10 @@ function problemOf({ status, output }: JobOutcome): string | undefined {
 
 export const allocation: CheckKind = {
   keys: [
-    {
-      name: "allocatable-memory",
-      type: "number",
-      whole: true,
-      unit: "pages of 4 KiB",
-      min: 0,
-      max: 2 ** 32,
-      fallback: 0,
-      help: "memory fails when a process cannot take this much for retry-timeout, tried each minute; 0: off",
-    },
+    pagesKey(
+      "allocatable-memory",
+      "memory fails when a process cannot take this much for retry-timeout, tried each minute; 0: off",
+    ),
   ],
   create({ settings, platform, use }) {
     const kib = settings.number("allocatable-memory") * PAGE_KIB;

@@ -15,7 +15,7 @@
 import { behind, encode, numberAt, numberBehind } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
-import { availableKib, PAGE_KIB, wholeKib } from "../meminfo.ts";
+import { availableKib, PAGE_KIB, pagesKey, wholeKib } from "../meminfo.ts";
 import { percent, round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
 import { EventRate } from "../vmstat.ts";
@@ -194,16 +194,7 @@ export const memory: CheckKind = {
       fallback: 40,
       help: "memory stalls from this PSI 'full avg10' on",
     },
-    {
-      name: "min-memory",
-      type: "number",
-      whole: true,
-      unit: "pages of 4 KiB",
-      min: 0,
-      max: 2 ** 32,
-      fallback: 0,
-      help: "memory fails below this MemAvailable for retry-timeout, stalled or not; 0: off",
-    },
+    pagesKey("min-memory", "memory fails below this MemAvailable for retry-timeout, stalled or not; 0: off"),
     holdKey("memory", 30, "min-available and max-memory-pressure must both be passed for this long"),
     endKey("memory", "reboot"),
   ],

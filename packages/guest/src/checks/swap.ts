@@ -7,7 +7,7 @@
 import { encode, numberBehind } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
-import { PAGE_KIB } from "../meminfo.ts";
+import { PAGE_KIB, pagesKey } from "../meminfo.ts";
 import type { Platform } from "../platform.ts";
 
 const ENOMEM = 12;
@@ -46,16 +46,7 @@ class SwapCheck implements Check {
 
 export const swap: CheckKind = {
   keys: [
-    {
-      name: "max-swap",
-      type: "number",
-      whole: true,
-      unit: "pages of 4 KiB",
-      min: 0,
-      max: 2 ** 32,
-      fallback: 0,
-      help: "swap fails with more than this in use for retry-timeout; 0: off",
-    },
+    pagesKey("max-swap", "swap fails with more than this in use for retry-timeout; 0: off"),
     endKey("swap", "reboot"),
   ],
   create({ settings, platform }) {
