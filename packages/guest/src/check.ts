@@ -158,7 +158,7 @@ export class HeldCheck {
     try {
       return this.check.read(now);
     } catch (error) {
-      // No memory or stack left in the engine: there a fresh start helps.
+      // No memory left in the engine: there a fresh start helps.
       if (!(error instanceof Error) || error.name === "InternalError") throw error;
       this.isDefective = true;
       return { reason: `defect in this check, it sees nothing: ${error}`, readings: {}, end: "alarm" };

@@ -69,7 +69,7 @@ export const looks = suite("HeldCheck", tell, [
     ],
   ],
   [
-    "an engine without memory or stack is not the check's defect: the daemon ends, and a fresh one is started",
+    "an engine without memory is not the check's defect: the daemon ends, and a fresh one is started",
     { looks: [[0, failWith("InternalError", "out of memory")]] },
     ["0: InternalError: out of memory"],
   ],

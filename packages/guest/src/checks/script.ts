@@ -25,7 +25,7 @@ const IN_A_SHELL = 128;
 /** EPERM, ENOENT, ENOEXEC, EACCES, ENOTDIR, ETXTBSY: the program is missing or none, which an upgrade may bring about and no reset cures. */
 const ABSENT = [1, 2, 8, 13, 20, 26];
 
-/** Programs in all: a process each, of the few that the daemon keeps at a time. */
+/** Programs in all: each is a process that runs all the time. */
 const MOST = 16;
 
 interface ScriptOptions {
