@@ -270,11 +270,13 @@ export class Daemon implements Controlled {
   }
 
   /**
-   * The checks that are not healthy: with one of those the daemon does not start itself anew, which would forget how things were. But a
-   * new version may be what mends a defect.
+   * The checks that are about to end the guest: with one of those the daemon does not start itself anew, which would forget how things
+   * were. What only alarms may stay as it is for ever, and a new configuration or version may be what mends it.
    */
   get unhealthy(): readonly string[] {
-    const unhealthy = this.#checks.filter(({ verdict, isDefective }) => verdict !== "healthy" && !isDefective);
+    const unhealthy = this.#checks.filter(
+      (held) => held.verdict !== "healthy" && held.end !== "alarm" && !held.isDefective,
+    );
     return unhealthy.map((held) => held.check.name);
   }
 

@@ -1,6 +1,7 @@
 /** The daemon: `bernard-guest [--config FILE]`. Everything else on a command line goes to the tools, a program of its own. */
 import type { Mode } from "@bernard/protocol/messages";
 import { decode } from "./bytes.ts";
+import type { Check } from "./check.ts";
 import type { Settings } from "./config.ts";
 import { createChecks, DEFAULT_FILE, EXIT, loadSettings, pathOrNone } from "./configure.ts";
 import { answer } from "./control.ts";
@@ -37,13 +38,41 @@ function main(): never {
   // The order matters: children are forked before memory is locked and before there is a device that they could hold open.
   const checks = createChecks(settings, platform, "watch");
   const refused = platform.harden(settings.on("realtime") ? settings.number("priority") : undefined);
-  let device = openDevice(settings, platform, handedOn?.fd);
+  const device = openDevice(settings, platform, handedOn?.fd);
   for (const fd of device?.fds ?? []) platform.adopt(fd);
   const timeout = device === undefined ? settings.number("watchdog-timeout") : arm(device, settings, platform);
-  if (refused.length > 0) {
-    platform.log(`warning: ${refused.join(", ")}; needs CAP_SYS_RESOURCE, CAP_IPC_LOCK, CAP_SYS_NICE`, true);
-  }
-  let interval = paceFor(timeout, settings, platform);
+  device?.feed();
+  const interval = paceFor(timeout, settings, platform);
+  const reload = new Reload(platform, { program: ownProgram(platform), file, log: reloadLog(settings) });
+  const daemon = createDaemon({ settings, platform, checks, device, timeout, interval, reload });
+  if (handedOn !== undefined && handedOn.mutedUntil > now()) daemon.mute((handedOn.mutedUntil - now()) / 1000);
+  const unreachable = platform.openControl((request) => answer(request, daemon));
+  const crashKernel = device === undefined ? undefined : crashKernelNotice(platform, timeout);
+  const notices = [
+    ...(refused.length > 0 ? [`${refused.join(", ")}; needs CAP_SYS_RESOURCE, CAP_IPC_LOCK, CAP_SYS_NICE`] : []),
+    ...(unreachable === "" ? [] : [`bernard-guest status cannot ask: ${unreachable}`]),
+    ...(crashKernel === undefined ? [] : [crashKernel]),
+    ...settings.notices,
+  ];
+  for (const notice of notices) platform.log(`warning: ${notice}`, true);
+  daemon.start();
+  platform.notifyManager("READY=1");
+  return live({ file, settings, platform, device, timeout, interval, reload, daemon });
+}
+
+interface Parts {
+  readonly settings: Settings;
+  readonly platform: LinuxPlatform;
+  readonly device: OpenDevice | undefined;
+  /** Of the device, in seconds. */
+  readonly timeout: number;
+  /** Seconds from one round to the next. */
+  readonly interval: number;
+  readonly reload: Reload;
+}
+
+function createDaemon(parts: Parts & { readonly checks: readonly Check[] }): Daemon {
+  const { settings, platform, device, timeout } = parts;
   const boot = readLine(platform, "/proc/sys/kernel/random/boot_id");
   const record = new RecordKeeper(platform, {
     directory: pathOrNone(settings, "state-directory"),
@@ -53,18 +82,17 @@ function main(): never {
     window: settings.number("bite-window"),
     patience: (timeout * 1000) / 3,
   });
-  device?.feed();
   record.open(device?.firedBefore());
-  const daemon = new Daemon({
+  return new Daemon({
     platform,
-    interval,
-    checks,
+    interval: parts.interval,
+    checks: parts.checks,
     device,
     timeout,
     boot,
     mode: chooseMode(settings, platform),
     grace: settings.number("grace"),
-    requestReload: () => reload.ask(),
+    requestReload: () => parts.reload.ask(),
     endDeadline: settings.number("end-deadline"),
     sigtermDelay: settings.number("sigterm-delay"),
     record,
@@ -75,21 +103,13 @@ function main(): never {
       logFor: (program) => logFor(settings, program),
     }),
   });
-  const reload = new Reload(platform, {
-    program: withoutMark(platform.readLink("/proc/self/exe") ?? ""),
-    file,
-    log: `${settings.path("runtime-directory")}/reload`,
-  });
-  if (handedOn !== undefined && handedOn.mutedUntil > now()) daemon.mute((handedOn.mutedUntil - now()) / 1000);
-  const unreachable = platform.openControl((request) => answer(request, daemon));
-  if (unreachable !== "") platform.log(`warning: bernard-guest status cannot ask: ${unreachable}`, true);
-  const crashKernel = device === undefined ? undefined : crashKernelNotice(platform, timeout);
-  for (const notice of [...settings.notices, ...(crashKernel === undefined ? [] : [crashKernel])]) {
-    platform.log(`warning: ${notice}`);
-  }
-  daemon.start();
-  platform.notifyManager("READY=1");
+}
+
+/** Round after round, until a signal ends it. */
+function live(parts: Parts & { readonly file: string; readonly daemon: Daemon }): never {
+  const { file, settings, platform, reload, daemon } = parts;
   const search = new LateDevice(settings, platform);
+  let { device, interval } = parts;
   let due = now();
   let late = 0;
   for (;;) {
@@ -125,16 +145,23 @@ function startAnew(file: string, device: OpenDevice | undefined, daemon: Daemon,
   device?.feed();
   system.keepOverExecute(fd, true);
   const handOn = `${fd}:${Math.max(0, Math.round(daemon.mutedUntil))}`;
-  const program = withoutMark(platform.readLink("/proc/self/exe") ?? "");
+  const program = ownProgram(platform);
   const result = system.execute([program, "--config", file, "--take-over", handOn]);
   system.keepOverExecute(fd, false);
   platform.log(`${program} cannot be started anew (errno ${-result}); everything stays as it was`, true);
 }
 
-/** The kernel marks the path of a running program that was replaced. */
-function withoutMark(path: string): string {
+/** This program's path; the kernel marks it where the file was replaced. */
+function ownProgram(platform: Platform): string {
+  const path = platform.readLink("/proc/self/exe") ?? "";
   const mark = " (deleted)";
   return path.endsWith(mark) ? path.slice(0, -mark.length) : path;
+}
+
+/** Where the program on disk complains of a configuration; empty: nowhere. */
+function reloadLog(settings: Settings): string {
+  const directory = pathOrNone(settings, "runtime-directory");
+  return directory === undefined ? "" : `${directory}/reload`;
 }
 
 /** What this program's life before the reload hands on. */

@@ -38,7 +38,7 @@ export class Reload {
     this.#waitsFor = "";
   }
 
-  /** True, once, when the configuration was accepted and every check is healthy: what they know of better times would be forgotten. */
+  /** True, once, when the configuration was accepted and no check is about to end the guest: what those know of better times would be forgotten. */
   isDue(unhealthy: readonly string[]): boolean {
     const outcome = this.#question?.outcome;
     if (outcome === undefined) return false;
@@ -57,7 +57,8 @@ export class Reload {
       this.ask(); // in all that time the file may have become another
       return false;
     }
-    if (waitsFor !== this.#waitsFor) this.#platform.log(`the reload waits until these are healthy: ${waitsFor}`, true);
+    if (waitsFor !== this.#waitsFor)
+      this.#platform.log(`the reload waits until these are healthy (a restart does not): ${waitsFor}`, true);
     this.#waitsFor = waitsFor;
     return false;
   }
