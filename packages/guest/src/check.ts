@@ -85,8 +85,6 @@ export class HeldCheck {
   #reading: Reading = { reason: "", readings: {} };
   #badSince: number | undefined;
   #lookedAt: number | undefined;
-  /** Its last look met a defect of ours. */
-  isDefective = false;
   readonly #longestRound: number;
   /** Trouble before this (ms) counts no more. */
   #forgivenUntil = Number.NEGATIVE_INFINITY;
@@ -154,13 +152,11 @@ export class HeldCheck {
 
   /** A defect in one check ends no guest, and keeps no other check from doing so; without this, it would end the daemon in each life. */
   #read(now: number): Reading {
-    this.isDefective = false;
     try {
       return this.check.read(now);
     } catch (error) {
       // No memory left in the engine: there a fresh start helps.
       if (!(error instanceof Error) || error.name === "InternalError") throw error;
-      this.isDefective = true;
       return { reason: `defect in this check, it sees nothing: ${error}`, readings: {}, end: "alarm" };
     }
   }

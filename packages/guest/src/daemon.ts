@@ -274,9 +274,7 @@ export class Daemon implements Controlled {
    * were. What only alarms may stay as it is for ever, and a new configuration or version may be what mends it.
    */
   get unhealthy(): readonly string[] {
-    const unhealthy = this.#checks.filter(
-      (held) => held.verdict !== "healthy" && held.end !== "alarm" && !held.isDefective,
-    );
+    const unhealthy = this.#checks.filter((held) => held.verdict !== "healthy" && held.end !== "alarm");
     return unhealthy.map((held) => held.check.name);
   }
 

@@ -31,7 +31,7 @@ function tell({ looks, period }: Held): unknown {
     }
     const { verdict, reason, readings } = held.report();
     const numbers = Object.entries(readings).map(([name, value]) => ` ${name}=${value}`);
-    return `${second}: ${verdict}, ${held.end}${held.isDefective ? ", defective" : ""}: ${reason}${numbers.join("")}`;
+    return `${second}: ${verdict}, ${held.end}: ${reason}${numbers.join("")}`;
   });
 }
 
@@ -62,7 +62,7 @@ export const looks = suite("HeldCheck", tell, [
     },
     [
       "0: healthy, reboot: ",
-      "1: failed, alarm, defective: defect in this check, it sees nothing: TypeError: not a function",
+      "1: failed, alarm: defect in this check, it sees nothing: TypeError: not a function",
       "2: failing, reboot: bad",
       "7: failing, reboot: bad",
       "12: failed, reboot: bad",

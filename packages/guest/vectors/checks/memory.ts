@@ -221,7 +221,9 @@ export const allocatable = suite("allocatable-memory", tellReadings(allocation),
       until: 62,
     },
     {
-      heard: ["62: allocatable-memory failing: an attempt to take 4 KiB of memory was refused; not had once since start"],
+      heard: [
+        "62: allocatable-memory failing: an attempt to take 4 KiB of memory was refused; not had once since start",
+      ],
       readings: { allocatable: 0 },
     },
   ],
