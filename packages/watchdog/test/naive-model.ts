@@ -37,9 +37,11 @@ export class NaiveModel {
   #written = "";
   #registers = { ...POWER_ON };
   #flag = false;
-  #stage: { readonly number: 1 | 2; readonly end: bigint } | undefined;
+  /** Of two that end together, the one that began first ends first. */
+  #begun = 0;
+  #stage: { readonly number: 1 | 2; readonly end: bigint; readonly begun: number } | undefined;
   #spins = false;
-  #isaEnd: bigint | undefined;
+  #isa: { readonly end: bigint; readonly begun: number } | undefined;
   readonly #bytes: number[] = Array(256).fill(0);
 
   constructor(compat: Compat) {
@@ -138,13 +140,18 @@ export class NaiveModel {
     for (const [i, byte] of bytes.entries()) {
       const inEnable = port + i === 0x443 || port + i === 0x444;
       if (i === 1 && (port === 0x442 || port === 0x444)) return;
-      this.#isaEnd = inEnable ? this.#now + BigInt(30 - 2 * (byte % 16)) * 10n ** 9n : undefined;
+      const end = this.#now + BigInt(30 - 2 * (byte % 16)) * 10n ** 9n;
+      this.#isa = inEnable ? { end, begun: this.#begun++ } : undefined;
     }
   }
 
   #begin(number: 1 | 2): void {
     const tick = (this.#registers.cfg & 4) > 0 ? 960n : 983_040n;
-    this.#stage = { number, end: this.#now + BigInt(this.#registers.preload[number - 1]!) * tick };
+    this.#stage = {
+      number,
+      end: this.#now + BigInt(this.#registers.preload[number - 1]!) * tick,
+      begun: this.#begun++,
+    };
     this.#spins = false;
   }
 
@@ -156,14 +163,16 @@ export class NaiveModel {
     const end = this.#now + ns;
     const signs: Sign[] = [];
     for (;;) {
-      const isa = this.#isaEnd !== undefined && this.#isaEnd <= end ? this.#isaEnd : undefined;
-      const pci = this.#stage !== undefined && this.#stage.end <= end ? this.#stage.end : undefined;
-      if (isa !== undefined && (pci === undefined || isa < pci)) {
-        this.#now = isa;
-        this.#isaEnd = undefined;
+      const isa = this.#isa !== undefined && this.#isa.end <= end ? this.#isa : undefined;
+      const pci = this.#stage !== undefined && this.#stage.end <= end ? this.#stage : undefined;
+      const isaFirst =
+        isa !== undefined && (pci === undefined || isa.end < pci.end || (isa.end === pci.end && isa.begun < pci.begun));
+      if (isaFirst) {
+        this.#now = isa.end;
+        this.#isa = undefined;
         signs.push("fire");
       } else if (pci !== undefined) {
-        this.#now = pci;
+        this.#now = pci.end;
         signs.push(...this.#endStage());
       } else break;
     }
@@ -199,7 +208,7 @@ export class NaiveModel {
 
   #reset(): void {
     this.#powerOn();
-    this.#isaEnd = undefined;
+    this.#isa = undefined;
     for (const at of [4, 5, 12, 16, 17, 18, 19, 60]) this.#bytes[at] = 0;
     this.#enableMemory();
   }

@@ -12,7 +12,7 @@ import {
 import type { ReadStep, Sign, Step, WriteStep } from "./script.ts";
 
 /** Where BAR0 is put: free in every PC's memory. */
-const BAR0_ADDRESS = 0xe000_0000;
+export const BAR0_ADDRESS = 0xe000_0000;
 
 export class Model {
   readonly timeline = new Timeline();

@@ -81,5 +81,5 @@ export function randomSteps(times: fc.Arbitrary<bigint>): fc.Arbitrary<Step[]> {
     { arbitrary: command, weight: 1 },
     { arbitrary: reset, weight: 1 },
   );
-  return fc.array(step, { maxLength: 60 }).map((steps) => steps.flat());
+  return fc.array(step, { maxLength: 120, size: "max" }).map((steps) => steps.flat());
 }

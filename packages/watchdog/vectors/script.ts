@@ -35,7 +35,7 @@ export interface ReadStep {
   readonly value: bigint | undefined;
 }
 
-interface PassStep {
+export interface PassStep {
   readonly kind: "pass";
   readonly ns: bigint;
   readonly signs: readonly Sign[];
