@@ -5,11 +5,11 @@ import fc from "fast-check";
 import { encode, numberBehind } from "../src/bytes.ts";
 import { kernelLog } from "../src/checks/kernel-log.ts";
 import { type Found, type Key, parseConfig, type Settings } from "../src/config.ts";
-import { defaultGateway } from "../src/default-route.ts";
-import { parseFstab } from "../src/fstab.ts";
 import { parseAddress } from "../src/ip-address.ts";
-import { MountSearch } from "../src/mountinfo.ts";
-import { parseProcess } from "../src/process-status.ts";
+import { defaultGateway } from "../src/kernel/default-route.ts";
+import { parseFstab } from "../src/kernel/fstab.ts";
+import { MountSearch } from "../src/kernel/mountinfo.ts";
+import { parseProcess } from "../src/kernel/process-status.ts";
 import { keys } from "../src/settings.ts";
 import { ScriptedPlatform } from "../vectors/scripted.ts";
 

@@ -1,7 +1,7 @@
 /** The kernel's text files, as kernels print them and as they do not. */
 import { decode, encode, numberBehind } from "../src/bytes.ts";
-import { parseFstab } from "../src/fstab.ts";
-import { isShutDown, MountSearch, unescapePath } from "../src/mountinfo.ts";
+import { parseFstab } from "../src/kernel/fstab.ts";
+import { isShutDown, MountSearch, unescapePath } from "../src/kernel/mountinfo.ts";
 import { suite } from "./vector.ts";
 
 const meminfo =

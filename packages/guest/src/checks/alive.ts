@@ -8,8 +8,8 @@
 import { decode, encode, numberBehind } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
+import { type ProcessStatus, parseProcess } from "../kernel/process-status.ts";
 import { KILLED, type Platform, TIMED_OUT, UNBORN } from "../platform.ts";
-import { type ProcessStatus, parseProcess } from "../process-status.ts";
 import { RecurringJob } from "../recurring-job.ts";
 
 const ESRCH = 3;

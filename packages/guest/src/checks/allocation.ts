@@ -5,7 +5,7 @@
  */
 import type { Check, CheckKind, Reading, Use } from "../check.ts";
 import type { End } from "../end.ts";
-import { PAGE_KIB, pagesKey } from "../meminfo.ts";
+import { PAGE_KIB, pagesKey } from "../kernel/meminfo.ts";
 import { type JobOutcome, KILLED, type Platform, TIMED_OUT, UNBORN } from "../platform.ts";
 import { RecurringJob } from "../recurring-job.ts";
 

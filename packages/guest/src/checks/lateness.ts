@@ -9,13 +9,13 @@
  *   /proc/pressure/cpu   "some avg10=6.12 avg60=8.42 avg300=8.83 total=1021692216\n"; a reading only
  */
 import { encode, numberBehind } from "../bytes.ts";
-import { limitOf, ownCgroups } from "../cgroup.ts";
 import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
+import { limitOf, ownCgroups } from "../kernel/cgroup.ts";
+import { StealMeter } from "../kernel/steal.ts";
 import { round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
 import { RecurringJob } from "../recurring-job.ts";
-import { StealMeter } from "../steal.ts";
 
 /** watchdog(8)'s code for load, which is nearest. */
 const LOAD_TOO_HIGH = 253;

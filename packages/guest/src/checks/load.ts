@@ -8,9 +8,9 @@ import { fieldAt, numberAt } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
 import type { Settings } from "../config.ts";
 import type { End } from "../end.ts";
+import { StealMeter } from "../kernel/steal.ts";
 import { round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
-import { StealMeter } from "../steal.ts";
 
 /** watchdog(8)'s own code. */
 const LOAD_TOO_HIGH = 253;

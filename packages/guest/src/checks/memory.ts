@@ -15,10 +15,10 @@
 import { behind, encode, numberAt, numberBehind } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
-import { availableKib, PAGE_KIB, pagesKey, wholeKib } from "../meminfo.ts";
+import { availableKib, PAGE_KIB, pagesKey, wholeKib } from "../kernel/meminfo.ts";
+import { EventRate } from "../kernel/vmstat.ts";
 import { percent, round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
-import { EventRate } from "../vmstat.ts";
 
 const ENOMEM = 12;
 

@@ -6,9 +6,9 @@
  * answered once since start is no reset's business: an address that was mistyped would be a loop of resets.
  */
 import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
-import { defaultGateway } from "../default-route.ts";
 import type { End } from "../end.ts";
 import { parseAddress } from "../ip-address.ts";
+import { defaultGateway } from "../kernel/default-route.ts";
 import type { Ping, Platform } from "../platform.ts";
 
 const ENETUNREACH = 101;

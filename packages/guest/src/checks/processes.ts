@@ -9,9 +9,9 @@
  *   /proc/sys/kernel/{threads-max,pid_max}     the smaller one is the size of the table
  */
 import { encode, numberAt, numberBehind } from "../bytes.ts";
-import { limitOf, ownCgroups } from "../cgroup.ts";
 import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
+import { limitOf, ownCgroups } from "../kernel/cgroup.ts";
 import { percent, round } from "../percent.ts";
 import { type Platform, UNBORN } from "../platform.ts";
 import { RecurringJob } from "../recurring-job.ts";

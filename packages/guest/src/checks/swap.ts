@@ -7,7 +7,7 @@
 import { encode, numberBehind } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
-import { PAGE_KIB, pagesKey } from "../meminfo.ts";
+import { PAGE_KIB, pagesKey } from "../kernel/meminfo.ts";
 import type { Platform } from "../platform.ts";
 
 const ENOMEM = 12;

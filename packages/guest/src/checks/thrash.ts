@@ -12,10 +12,10 @@
 import { behind, encode, numberBehind } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, holdKey, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
-import { availableKib, wholeKib } from "../meminfo.ts";
+import { availableKib, wholeKib } from "../kernel/meminfo.ts";
+import { EventRate } from "../kernel/vmstat.ts";
 import { percent, round } from "../percent.ts";
 import type { Platform } from "../platform.ts";
-import { EventRate } from "../vmstat.ts";
 
 const ENOMEM = 12;
 

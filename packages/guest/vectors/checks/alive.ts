@@ -1,7 +1,7 @@
 /** Processes that must live: by pid file, name and unit. */
 import { encode } from "../../src/bytes.ts";
 import { alive } from "../../src/checks/alive.ts";
-import { parseProcess } from "../../src/process-status.ts";
+import { parseProcess } from "../../src/kernel/process-status.ts";
 import { suite } from "../vector.ts";
 import { tellVerdicts } from "./tell.ts";
 

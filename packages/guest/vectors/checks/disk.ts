@@ -3,7 +3,7 @@
 import { automaticPoints } from "../../src/checks/disk/points.ts";
 import { disk } from "../../src/checks/disk.ts";
 import { kernelLog } from "../../src/checks/kernel-log.ts";
-import { parseFstab } from "../../src/fstab.ts";
+import { parseFstab } from "../../src/kernel/fstab.ts";
 import { OK } from "../scripted.ts";
 import { suite } from "../vector.ts";
 import { type Looks, look } from "./looks.ts";

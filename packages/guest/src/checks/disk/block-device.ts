@@ -1,6 +1,6 @@
 /** The block device under a file system, as /sys/block shows it: its name, and whether the kernel has given it up. */
 import { decode, numberAt } from "../../bytes.ts";
-import type { Mount } from "../../mountinfo.ts";
+import type { Mount } from "../../kernel/mountinfo.ts";
 import type { Platform } from "../../platform.ts";
 
 /** What a device is mounted by where the file system has a number of its own making (Btrfs): `/dev/vdb`, `/dev/mapper/data`. */

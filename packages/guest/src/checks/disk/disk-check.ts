@@ -3,7 +3,7 @@ import { numberAt } from "../../bytes.ts";
 import type { Check, Reading, Signs, Use } from "../../check.ts";
 import type { End } from "../../end.ts";
 import { FROZEN_MARK } from "../../freeze.ts";
-import { isShutDown, type Mount, MountSearch } from "../../mountinfo.ts";
+import { isShutDown, type Mount, MountSearch } from "../../kernel/mountinfo.ts";
 import type { Platform, Probe, ProbeAnswer, RunningJob } from "../../platform.ts";
 import { BlockDevice } from "./block-device.ts";
 import { isForeign } from "./points.ts";

@@ -1,6 +1,6 @@
 /** Which file systems are watched: those that the configuration names, or root and the local ones of /etc/fstab. */
-import type { FstabEntry } from "../../fstab.ts";
-import type { Mount } from "../../mountinfo.ts";
+import type { FstabEntry } from "../../kernel/fstab.ts";
+import type { Mount } from "../../kernel/mountinfo.ts";
 
 /** Types of file systems on a disk of this guest. An EFI partition (vfat) is not among them: a guest lives without writing to it. */
 const LOCAL = ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "jfs"];

@@ -2,7 +2,7 @@
 import * as abi from "../abi.ts";
 import { writeOomScore } from "../child.ts";
 import * as system from "../system.ts";
-import type { JobTask } from "./index.ts";
+import type { JobTask } from "./job.ts";
 
 /** Bytes written by one call. */
 const PIECE = 64 * 1024 * 1024;

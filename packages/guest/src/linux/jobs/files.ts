@@ -2,7 +2,7 @@
 import { decode, encode } from "../../bytes.ts";
 import * as abi from "../abi.ts";
 import * as system from "../system.ts";
-import type { JobTask } from "./index.ts";
+import type { JobTask } from "./job.ts";
 
 /** The start of a file. */
 export const load: JobTask = (path = "") => {
@@ -23,5 +23,14 @@ export const save: JobTask = (path = "", content = "") => {
   const synced = cut ? -abi.ENOSPC : written < 0 ? written : system.fsync(fd);
   system.close(fd);
   const renamed = synced < 0 ? synced : system.rename(fresh, path);
+  if (renamed >= 0) syncFolder(folder);
   return { status: -Math.min(renamed, 0), output: "" };
 };
+
+/** The new name is on disk only with its folder: a crash would bring the old file back. Some file systems know no such thing. */
+function syncFolder(folder: string): void {
+  const fd = system.open(folder, abi.O_RDONLY);
+  if (fd < 0) return;
+  system.fsync(fd);
+  system.close(fd);
+}

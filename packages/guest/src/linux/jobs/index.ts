@@ -2,6 +2,7 @@
 import type { JobName } from "../../platform.ts";
 import { allocate } from "./allocate.ts";
 import { load, save } from "./files.ts";
+import type { JobTask } from "./job.ts";
 import { openFile } from "./open-file.ts";
 import { oldest } from "./process.ts";
 import { readDevice } from "./read-device.ts";
@@ -10,16 +11,6 @@ import { stamp } from "./stamp.ts";
 import { mtime, statfs } from "./status.ts";
 import { thaw } from "./thaw.ts";
 import { tick } from "./tick.ts";
-
-/** Runs in a process of its own, with all the time in the world: the spawner ends it past its deadline. */
-export type JobTask = (...args: string[]) => JobResult;
-
-interface JobResult {
-  /** 0, or an errno. */
-  readonly status: number;
-  /** At most 4000 bytes; the rest is cut. */
-  readonly output: string;
-}
 
 /** `exec` and `test` are not here: their process becomes another program. */
 export const tasks: Readonly<Record<Exclude<JobName, "exec" | "test">, JobTask>> = {

@@ -1,7 +1,7 @@
 /** A job that opens a file as nobody in particular: root is let past the limit on open files (CAP_SYS_ADMIN), nobody is not. */
 import * as abi from "../abi.ts";
 import * as system from "../system.ts";
-import type { JobTask } from "./index.ts";
+import type { JobTask } from "./job.ts";
 
 /** The kernel's own number for a user that has nothing. */
 const NOBODY = 65534;

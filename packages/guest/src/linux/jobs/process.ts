@@ -1,7 +1,7 @@
 /** A job that looks for a process: there may be ten thousand, too many for a round of the daemon's. */
-import { parseProcess } from "../../process-status.ts";
+import { parseProcess } from "../../kernel/process-status.ts";
 import * as system from "../system.ts";
-import type { JobTask } from "./index.ts";
+import type { JobTask } from "./job.ts";
 
 const ESRCH = 3;
 

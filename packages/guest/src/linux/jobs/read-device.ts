@@ -4,7 +4,7 @@
  */
 import * as abi from "../abi.ts";
 import * as system from "../system.ts";
-import type { JobTask } from "./index.ts";
+import type { JobTask } from "./job.ts";
 
 const PLACES = 8;
 

@@ -1,7 +1,7 @@
 /** A job that reads all sensors of the machine: some ask a slow bus or firmware for each reading. */
 import { decode } from "../../bytes.ts";
 import * as system from "../system.ts";
-import type { JobTask } from "./index.ts";
+import type { JobTask } from "./job.ts";
 
 const ENODEV = 19;
 

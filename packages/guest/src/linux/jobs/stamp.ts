@@ -2,7 +2,7 @@
 import * as abi from "../abi.ts";
 import * as system from "../system.ts";
 import { load, save } from "./files.ts";
-import type { JobTask } from "./index.ts";
+import type { JobTask } from "./job.ts";
 
 /** Width of a line; watchdog(8) fills it from the left. */
 const WIDTH = 11;

@@ -1,6 +1,6 @@
 /** Jobs that ask a file system about itself or a file: either waits for as long as its disk or server does. */
 import * as system from "../system.ts";
-import type { JobTask } from "./index.ts";
+import type { JobTask } from "./job.ts";
 
 /** `BLOCK-SIZE BLOCKS FREE AVAILABLE INODES FREE READ-ONLY`: statfs(2)'s numbers, the last one 0 or 1. */
 export const statfs: JobTask = (path = "") => {

@@ -1,7 +1,7 @@
 /** Job: ends a freeze of the file system mounted at a point (ioctl_fifreeze(2), fsfreeze(8)). */
 import * as abi from "../abi.ts";
 import * as system from "../system.ts";
-import type { JobTask } from "./index.ts";
+import type { JobTask } from "./job.ts";
 
 export const thaw: JobTask = (point = "") => {
   const fd = system.open(point, abi.O_RDONLY);

@@ -4,7 +4,7 @@
  *   36 25 254:0 / /data rw,relatime shared:1 - ext4 /dev/mapper/data rw,errors=remount-ro
  *   ids   device   mount point, its own flags, optional fields, a dash, type, source, the file system's flags
  */
-import { behind, decode, encode } from "./bytes.ts";
+import { behind, decode, encode } from "../bytes.ts";
 
 export interface Mount {
   /** Device number, `MAJOR:MINOR`. */

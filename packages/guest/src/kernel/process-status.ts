@@ -4,7 +4,7 @@
  *   812 (sshd) S 1 812 812 0 -1 4194560 ... 2214
  *   id  name   state, then by number: 22 is when it started, in ticks since boot. A name may have spaces and parentheses in it.
  */
-import { decode, numberAt } from "./bytes.ts";
+import { decode, numberAt } from "../bytes.ts";
 
 export interface ProcessStatus {
   /** As the kernel knows it: 15 bytes at most. */

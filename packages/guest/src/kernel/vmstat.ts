@@ -3,8 +3,8 @@
  *
  *   "nr_free_pages 12031\n ... pgmajfault 4711\n ... allocstall_normal 12\n ..."; read only once something looks wrong, for it is long
  */
-import { behind, encode, numberAt } from "./bytes.ts";
-import type { Platform } from "./platform.ts";
+import { behind, encode, numberAt } from "../bytes.ts";
+import type { Platform } from "../platform.ts";
 
 /** Over less time (ms) than this a rate is noise. */
 const SHORTEST = 500;

@@ -1,6 +1,6 @@
 /** The cgroups (v2) that this daemon is in: a limit of theirs is no trouble of the guest's. Read only once something looks wrong. */
-import { behind, decode, encode, numberAt } from "./bytes.ts";
-import type { Platform } from "./platform.ts";
+import { behind, decode, encode, numberAt } from "../bytes.ts";
+import type { Platform } from "../platform.ts";
 
 const ROOT = "/sys/fs/cgroup";
 const UNIFIED = encode("0::");

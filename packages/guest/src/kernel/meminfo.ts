@@ -3,8 +3,8 @@
  *
  *   "MemTotal:         201234 kB\nMemFree:  ...\n ... HugePages_Total:       0\n ... Hugepagesize:       2048 kB\n"
  */
-import { encode, numberBehind } from "./bytes.ts";
-import type { Key } from "./config.ts";
+import { encode, numberBehind } from "../bytes.ts";
+import type { Key } from "../config.ts";
 
 const MEM_TOTAL = encode("MemTotal:");
 const MEM_FREE = encode("MemFree:");

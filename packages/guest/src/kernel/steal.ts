@@ -4,9 +4,9 @@
  *
  *   /proc/stat   "cpu  user nice system idle iowait irq softirq steal ...\n", in ticks since boot
  */
-import { fieldAt, numberAt } from "./bytes.ts";
-import { percent } from "./percent.ts";
-import type { Platform } from "./platform.ts";
+import { fieldAt, numberAt } from "../bytes.ts";
+import { percent } from "../percent.ts";
+import type { Platform } from "../platform.ts";
 
 /** From this share on (percent of all processors' time) the host is starved. */
 const STARVED = 25;

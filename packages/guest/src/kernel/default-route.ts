@@ -4,7 +4,7 @@
  *   Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT
  *   eth0	00000000	0202000A	0003	0	0	100	00000000	0	0	0
  */
-import { decode } from "./bytes.ts";
+import { decode } from "../bytes.ts";
 
 const TAB = 9;
 const NEWLINE = 10;
