@@ -34,8 +34,8 @@ test-checks: prepared ## part of the rest: each check on a real guest, the troub
 test-disks: prepared ## part of the rest: file systems and what lies below them, on Linux 6.1, 6.12 and i386
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=2 e2e/rest/disks.test.ts e2e/rest/kernels.test.ts
 
-test-survival: prepared ## part of the rest: what the daemon feeds on through, and which device it takes
-	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=2 e2e/rest/survival.test.ts e2e/rest/devices.test.ts
+test-survival: prepared ## part of the rest: what the daemon feeds on through, which device it takes, and a crash dump
+	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=2 $(addprefix e2e/rest/,survival.test.ts devices.test.ts crash-dump.test.ts)
 
 test-input: prepared ## part of the rest: no network, no QEMU, a full disk, a checkout that is not set up
 	@$(TEST) e2e/rest/bad-input.test.ts

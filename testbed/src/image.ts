@@ -20,6 +20,8 @@ export interface Image {
   readonly rootDisk?: string;
   /** What the guest gets where nobody says otherwise. */
   readonly memoryMib: number;
+  /** What its kernel is told besides. */
+  readonly kernelArguments?: string;
 }
 
 const here = join(import.meta.dirname, "../guest");

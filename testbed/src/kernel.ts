@@ -36,7 +36,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   btrfs: ["btrfs"],
 };
 
-/** Decompresses and strips on the first use; returns the folder: `vmlinux`, `release`, `modules/NAME.ko`, `modules/GROUP.list`. */
+/** Decompresses and strips on the first use; returns the folder: `vmlinuz`, `vmlinux`, `release`, `modules/NAME.ko`, `modules/GROUP.list`. */
 export async function buildKernel(kernel: Kernel, say: Say): Promise<string> {
   const unpacked = await unpack(`debian-kernel-${kernel}`, async () => [await kernelPackage(META[kernel])], say);
   return cached(
@@ -47,6 +47,7 @@ export async function buildKernel(kernel: Kernel, say: Say): Promise<string> {
       build: async (dir) => {
         const release = await releaseOf(unpacked);
         const image = await readFile(join(unpacked, "boot", `vmlinuz-${release}`));
+        await writeFile(join(dir, "vmlinuz"), image);
         await writeFile(join(dir, "vmlinux"), await decompressed(image));
         await writeFile(join(dir, "release"), release);
         await collectModules(join(unpacked, "lib/modules", release), join(dir, "modules"));

@@ -5,12 +5,13 @@ import { cached, run, type Say } from "@bernard/tools";
 
 const here = join(import.meta.dirname, "../guest");
 
+/** Those that each guest has. */
 export const PROGRAMS: readonly string[] = ["control", "hog", "shutdown-fs"];
 
 /** The folder of the built programs. */
-export async function buildPrograms(arch: Arch, say: Say): Promise<string> {
+export async function buildPrograms(arch: Arch, say: Say, names = PROGRAMS): Promise<string> {
   const [command, ...first] = (await compilerFor(arch, say)) as [string, ...string[]];
-  const sources = PROGRAMS.map((name) => join(here, `${name}.c`));
+  const sources = names.map((name) => join(here, `${name}.c`));
   // musl hides the kernel's headers with glibc's; -idirafter brings them back behind musl's own.
   const options = [
     ...first,

@@ -179,6 +179,7 @@ function commandLine(options: TestGuestOptions): string {
     options.watchdog === undefined ? "" : `testbed.watchdog=${options.watchdog}`,
     options.conf === undefined ? "" : `testbed.conf=${Buffer.from(options.conf).toString("base64")}`,
     options.keepRunning ? "testbed.shell=1" : "",
+    options.image.kernelArguments ?? "",
   ].join(" ");
 }
 
