@@ -122,6 +122,12 @@ export class Settings {
     return this.#values.get(`${kind}-end`) as End;
   }
 
+  /** Whether any kind of check ends the guest so. */
+  hasEnd(end: End): boolean {
+    for (const [name, value] of this.#values) if (name.endsWith("-end") && value === end) return true;
+    return false;
+  }
+
   texts(name: string): readonly string[] {
     return this.#values.get(name) as readonly string[];
   }

@@ -47,7 +47,7 @@ function main(): never {
   const daemon = createDaemon({ settings, platform, checks, device, timeout, interval, reload });
   if (handedOn !== undefined && handedOn.mutedUntil > now()) daemon.mute((handedOn.mutedUntil - now()) / 1000);
   const unreachable = platform.openControl((request) => answer(request, daemon));
-  const crashKernel = device === undefined ? undefined : crashKernelNotice(platform, timeout);
+  const crashKernel = device === undefined ? undefined : crashKernelNotice(platform, timeout, settings);
   const notices = [
     ...(refused.length > 0 ? [`${refused.join(", ")}; needs CAP_SYS_RESOURCE, CAP_IPC_LOCK, CAP_SYS_NICE`] : []),
     ...(unreachable === "" ? [] : [`bernard-guest status cannot ask: ${unreachable}`]),

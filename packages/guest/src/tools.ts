@@ -60,7 +60,7 @@ function check(file: string): void {
   checkPrograms(settings);
   for (const notice of settings.notices) complain(notice);
   const timeout = settings.number("watchdog-timeout");
-  const notice = crashKernelNotice({ readFile: readSmallFile }, timeout);
+  const notice = crashKernelNotice({ readFile: readSmallFile }, timeout, settings);
   if (notice !== undefined) complain(`warning: ${notice}`);
   print(`${file}: valid`);
 }
