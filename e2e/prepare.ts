@@ -2,6 +2,7 @@
 import { ARCHES, buildGuest, EMULATORS, packagesFor } from "@bernard/guest/build";
 import { packageTestTools } from "@bernard/guest/package";
 import { pickAccelerator } from "@bernard/hypervisor/qemu";
+import { daemonPackages } from "@bernard/hypervisor/test-daemon";
 import { buildImage, buildSystemdImage, hostPackages, KERNELS } from "@bernard/testbed";
 import { ensureInstalled, errorLine, type Say } from "@bernard/tools";
 
@@ -9,7 +10,13 @@ const say: Say = (line) => console.error(`- ${line}`);
 
 try {
   const emulators = Object.values(EMULATORS).map((emulator) => emulator.package);
-  const wanted = [...hostPackages, ...ARCHES.flatMap(packagesFor), ...emulators, ...packageTestTools];
+  const wanted = [
+    ...hostPackages,
+    ...ARCHES.flatMap(packagesFor),
+    ...emulators,
+    ...packageTestTools,
+    ...daemonPackages,
+  ];
   await ensureInstalled([...new Set(wanted)], say);
   for (const arch of ARCHES) await buildGuest(arch, say);
   for (const kernel of KERNELS) await buildImage(say, kernel);

@@ -1,0 +1,194 @@
+/**
+ * A real libvirtd for a test, in a folder of its own: its sockets, its state and its guests are there, it needs no root, and
+ * a libvirtd of the machine's is not touched. It lives in namespaces where we may be whom we like.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { ensureInstalled } from "@bernard/tools";
+import { tinyKernel } from "../tiny-kernel.ts";
+
+/** libvirtd alone, without the units and networks of libvirt-daemon-system: no service of the machine's starts or changes. */
+export const daemonPackages: readonly string[] = [
+  "libvirt-daemon",
+  "libvirt-clients",
+  "python3-libvirt",
+  "netcat-openbsd",
+  "qemu-system-x86",
+];
+
+/** Milliseconds a daemon may take to answer, or to end. */
+const START_MS = 60_000;
+
+const CONF = (sockets: string) => `unix_sock_dir = "${sockets}"\nauth_unix_ro = "none"\nauth_unix_rw = "none"\n`;
+
+/** Of a daemon that is root in a namespace of one user: it can change no owner and hold no cgroup. */
+const QEMU_CONF = [
+  'user = "+0"',
+  'group = "+0"',
+  "remember_owner = 0",
+  'security_driver = "none"',
+  "cgroup_controllers = []",
+  "namespaces = []",
+  'stdio_handler = "file"',
+].join("\n");
+
+/** Hides the machine's own libvirt; the daemon looks for its users by their names even where it uses none. */
+const AS_ROOT = `
+for dir in /run /var/lib /var/log /var/cache; do mount -t tmpfs tmpfs "$dir"; done
+mount --bind "$1/etc" /etc/libvirt
+for file in passwd group; do mount --bind "$1/$file" "/etc/$file"; done
+exec libvirtd`;
+
+export class Daemon {
+  readonly dir: string;
+  readonly #command: readonly [string, readonly string[]];
+  #child: ChildProcess | undefined;
+
+  constructor(dir: string, command: readonly [string, readonly string[]]) {
+    this.dir = dir;
+    this.#command = command;
+  }
+
+  /** XDG_RUNTIME_DIR of the session. */
+  get runtimeDir(): string {
+    return join(this.dir, "run");
+  }
+
+  get socket(): string {
+    return join(this.dir, "run/libvirt/libvirt-sock");
+  }
+
+  get readOnlySocket(): string {
+    return join(this.dir, "run/libvirt/libvirt-sock-ro");
+  }
+
+  /** A kernel for guests; see tinyKernel. */
+  get kernel(): string {
+    return join(this.dir, "kernel");
+  }
+
+  /** The same daemon for our client. */
+  uri(name: string): string {
+    return `${name}?socket=${this.socket}`;
+  }
+
+  /** The same daemon for libvirt's own programs: `qemu:///session`, `test:///default`. */
+  clientUri(name: string): string {
+    return `${name.replace("://", "+unix://")}?socket=${this.socket}`;
+  }
+
+  /** Resolves when it answers. */
+  async start(): Promise<void> {
+    const [program, args] = this.#command;
+    const env = { PATH: process.env.PATH, HOME: this.dir, XDG_RUNTIME_DIR: this.runtimeDir, LC_ALL: "C" };
+    // The kernel ends it when we end, however that is; the program that setpriv becomes is the namespace's own.
+    const command = ["setpriv", "--pdeathsig", "KILL", "--", program, ...args];
+    const child = spawn(command[0]!, command.slice(1), { env, cwd: this.dir, stdio: ["ignore", "ignore", "pipe"] });
+    child.stderr.pipe(createWriteStream(join(this.dir, "log"), { flags: "a" }));
+    this.#child = child;
+    const deadline = performance.now() + START_MS;
+    while (!(await answers(this.socket))) {
+      if (child.exitCode !== null || performance.now() > deadline) {
+        throw new Error(`libvirtd does not start: ${await readFile(join(this.dir, "log"), "utf8")}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20)); // nothing tells when a socket is there
+    }
+  }
+
+  /** Ends it as a service manager does, or as a crash does; its guests go on. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    await ended;
+  }
+}
+
+async function answers(path: string): Promise<boolean> {
+  const socket = connect(path);
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** A session's daemon, as an ordinary user has it; it goes with the test, its guests too. */
+export function sessionDaemon(t: Pick<TestContext, "after">): Promise<Daemon> {
+  return daemonIn(t, async (dir) => [
+    "unshare",
+    ["--user", "--map-user=1000", "--map-group=1000", "libvirtd", "--config", join(dir, "etc/libvirtd.conf")],
+  ]);
+}
+
+/** The system's daemon, with a socket for readers. */
+export function systemDaemon(t: Pick<TestContext, "after">): Promise<Daemon> {
+  return daemonIn(t, async (dir) => {
+    for (const [file, entry] of [
+      ["passwd", "libvirt-qemu:x:0:0::/:/bin/false"],
+      ["group", "libvirt-qemu:x:0:"],
+    ] as const) {
+      await writeFile(join(dir, file), `${await readFile(`/etc/${file}`, "utf8")}\n${entry}\n`);
+    }
+    return ["unshare", ["--user", "--map-root-user", "--mount", "sh", "-euc", AS_ROOT, "libvirtd", dir]];
+  });
+}
+
+async function daemonIn(
+  t: Pick<TestContext, "after">,
+  commandFor: (dir: string) => Promise<[string, readonly string[]]>,
+): Promise<Daemon> {
+  await ensureInstalled(daemonPackages, (line) => console.error(line));
+  const dir = await mkdtemp(join(tmpdir(), "bv-")); // short: libvirt makes sockets deep below it, and 107 bytes are a path's end
+  // Where a session's clients look for its socket: $XDG_RUNTIME_DIR/libvirt.
+  for (const name of ["etc", "run/libvirt"]) await mkdir(join(dir, name), { recursive: true });
+  await writeFile(join(dir, "etc/libvirtd.conf"), CONF(join(dir, "run/libvirt")));
+  await writeFile(join(dir, "etc/qemu.conf"), QEMU_CONF);
+  await writeFile(join(dir, "kernel"), tinyKernel());
+  const daemon = new Daemon(dir, await commandFor(dir));
+  t.after(async () => {
+    await daemon.stop();
+    for (const pid of await guestsOf(dir)) process.kill(pid, "SIGKILL");
+    await rm(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  });
+  await daemon.start();
+  return daemon;
+}
+
+/** The QEMU processes whose arguments name the folder: guests outlive their daemon. */
+export async function guestsOf(dir: string): Promise<number[]> {
+  const pids: number[] = [];
+  for (const name of (await readdir("/proc")).filter((each) => /^\d+$/.test(each))) {
+    const command = await readFile(`/proc/${name}/cmdline`, "utf8").catch(() => "");
+    if (/^[^\0]*qemu-system/.test(command) && command.includes(dir)) pids.push(Number(name));
+  }
+  return pids;
+}
+
+/** The XML of a guest with the tiny kernel, whose ib700 fires as soon as it runs. */
+export function guestXml(daemon: Daemon, { name = "tiny", action = "pause" } = {}): string {
+  return `<domain type='qemu'>
+  <name>${name}</name>
+  <memory unit='MiB'>32</memory>
+  <os><type arch='x86_64' machine='pc'>hvm</type><kernel>${daemon.kernel}</kernel></os>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <controller type='usb' model='none'/>
+    <serial type='pty'/>
+    <channel type='unix'><target type='virtio' name='org.bernard.guest.0'/></channel>
+    <video><model type='vga' vram='16384'/></video>
+    <watchdog model='ib700' action='${action}'/>
+    <memballoon model='none'/>
+  </devices>
+</domain>`;
+}
