@@ -8,7 +8,7 @@ import { root } from "@bernard/tools";
 /** Each package and what it may import, itself apart. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   tools: [],
-  "packages/watchdog": ["tools"],
+  "packages/watchdog": ["guest", "tools"],
   "packages/protocol": [],
   "packages/guest": ["protocol", "tools"],
   "packages/hypervisor": ["protocol", "tools"],
