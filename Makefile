@@ -62,8 +62,9 @@ check: setup ## format, lint, types, dead code
 guest: setup ## build bernard-guest for each architecture into build/ARCH/
 	@$(NODE) packages/guest/build/main.ts
 
-docs: setup ## write the tables of keys in docs/guest/ from what the program says of itself
+docs: setup ## write the tables in docs/ from what the program says of itself, and from the devices' vectors
 	@$(NODE) packages/guest/package/docs.ts
+	@$(NODE) packages/watchdog/docs/main.ts
 
 package: setup ## build the .deb, .rpm and .tar.gz of bernard-guest, with SBOM and SHA256SUMS, into build/package/
 	@$(NODE) packages/guest/package/main.ts
