@@ -16,6 +16,8 @@ export class FakeDaemon {
   /** Every packet that came, the handshake's included. */
   readonly packets: Packet[] = [];
   readonly sockets = new Set<Socket>();
+  /** How many there have been. */
+  connections = 0;
   readonly #server: Server;
 
   constructor(path: string, server: Server) {
@@ -56,6 +58,7 @@ export async function fakeDaemon(t: Pick<TestContext, "after">, answer: Answer):
   const server = createServer((socket) => {
     const splitter = new PacketSplitter();
     daemon.sockets.add(socket);
+    daemon.connections++;
     socket.on("close", () => daemon.sockets.delete(socket));
     socket.on("error", () => {}); // a test hangs up when it likes
     socket.on("data", (chunk: Buffer) => {

@@ -1,6 +1,7 @@
 /** The client as a whole against a daemon that misbehaves. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -16,6 +17,7 @@ import { events } from "../../src/libvirt/events.ts";
 import { Libvirt, type LibvirtOptions } from "../../src/libvirt/libvirt.ts";
 import { encodePacket, type Packet, Status, Type } from "../../src/libvirt/packet.ts";
 import { type Domain, domain as domainLayout, procedures, streamProcedures } from "../../src/libvirt/procedures.ts";
+import { dial } from "../../src/libvirt/transport.ts";
 import { encode, int, list, string, struct } from "../../src/libvirt/xdr.ts";
 import { collector } from "./collector.ts";
 import { type Answer, type FakeDaemon, fakeDaemon, greeting, isCall, refuse, reply, streamed } from "./fake-daemon.ts";
@@ -147,6 +149,24 @@ test("no socket, and a socket without a daemon, are told with what to do", async
     assert.match(error.hint ?? "", /start it/);
     return true;
   });
+});
+
+test("a socket file that a dead daemon left does not hide the other kind of daemon", async (t) => {
+  const dead = await fakeDaemon(t, () => {});
+  const alive = await fakeDaemon(t, () => {});
+  // A daemon that is killed leaves its file.
+  const crashing = spawn(process.execPath, [
+    join(import.meta.dirname, "fixtures/leave-socket.ts"),
+    `${dead.path}-left`,
+  ]);
+  await once(crashing, "exit");
+  const sockets = [`${dead.path}-none`, `${dead.path}-left`, alive.path];
+  const target = { name: "qemu:///system", sockets, readOnly: false, ssh: undefined };
+  const road = await dial(target, new AbortController().signal);
+  t.after(() => road.destroy());
+  await once(road.end(), "finish");
+  while (alive.connections === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([dead.connections, alive.connections], [0, 1]);
 });
 
 test("a socket that is not ours to open is told with its group", async (t) => {
