@@ -4,6 +4,9 @@ import { LibvirtDeadlineError } from "./errors.ts";
 /** Milliseconds something may take where its caller says nothing else. */
 const DEADLINE_MS = 10_000;
 
+/** Longest wait that Node's timers know, 24 days; what is more would be none at all. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 export interface CallOptions {
   /** Milliseconds from now until it is given up: 10 s where nothing is said. */
   readonly deadlineMs?: number | undefined;
@@ -20,7 +23,7 @@ export class TimeLimit {
   /** @param awaited what the error says was awaited */
   constructor(awaited: string, { deadlineMs = DEADLINE_MS, signal }: CallOptions) {
     const late = () => this.#controller.abort(new LibvirtDeadlineError(awaited, deadlineMs));
-    this.#timer = setTimeout(late, deadlineMs);
+    this.#timer = setTimeout(late, Math.min(deadlineMs, LONGEST_MS));
     this.#theirs = signal;
     if (signal?.aborted) this.#abort();
     signal?.addEventListener("abort", this.#abort, { once: true });

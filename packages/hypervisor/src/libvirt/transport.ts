@@ -32,9 +32,10 @@ export async function dial(target: Target, signal: AbortSignal): Promise<Duplex>
       missing.push(path);
     }
   }
+  const start = target.name.endsWith("/session") ? `virsh -c ${target.name} list` : "systemctl start libvirtd";
   throw new LibvirtConnectError(
     `no libvirt listens at ${missing.join(" or ")}`,
-    "install or start it (systemctl start libvirtd), or name its socket by ?socket=PATH",
+    `install or start it (${start}), or name its socket by ?socket=PATH`,
   );
 }
 

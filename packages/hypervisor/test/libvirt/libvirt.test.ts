@@ -118,6 +118,32 @@ test("a daemon that takes the connection and says nothing meets the deadline", a
   await assert.rejects(Libvirt.open(daemon.uri, { deadlineMs: 50 }), LibvirtDeadlineError);
 });
 
+test("a call may be given all the time there is", async (t) => {
+  const { libvirt } = await opened(t, (packet, socket) => socket.write(getType(packet)));
+  const options = { deadlineMs: Number.POSITIVE_INFINITY };
+  assert.deepEqual(await libvirt.call("connectGetType", {}, options), { type: "QEMU" });
+});
+
+test("connecting is cancelled by its signal", async (t) => {
+  const controller = new AbortController();
+  const reason = new Error("no longer needed");
+  const daemon = await fakeDaemon(t, () => controller.abort(reason));
+  await assert.rejects(Libvirt.open(daemon.uri, { signal: controller.signal }), (error) => error === reason);
+  await assert.rejects(Libvirt.open(daemon.uri, { signal: controller.signal }), (error) => error === reason);
+});
+
+test("a guest that is undefined between two calls is left out", async (t) => {
+  const [one, two] = [guest("one", 1), guest("two", 2)];
+  const { libvirt } = await opened(t, (packet, socket) => {
+    if (isCall(packet, "connectGetAllDomainStats")) socket.write(refuse(packet, 3, "this function is not supported"));
+    else if (isCall(packet, "connectListAllDomains")) {
+      socket.write(reply(packet, encode(procedures.connectListAllDomains.result, { domains: [one, two], count: 2 })));
+    } else if (packet.payload.includes("one")) socket.write(refuse(packet, 42, "Domain not found"));
+    else socket.write(reply(packet, encode(procedures.domainGetState.result, { state: 3, reason: 6 })));
+  });
+  assert.deepEqual(await libvirt.domains(), [{ domain: two, state: "paused", reason: "watchdog" }]);
+});
+
 test("a daemon that asks for a password, or whose polkit refuses, says so", async (t) => {
   const types = { sasl: [1], polkit: [2] };
   let asked: number[] = types.sasl;

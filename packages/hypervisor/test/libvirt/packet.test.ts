@@ -6,7 +6,7 @@ import { decodeEvent } from "../../src/libvirt/events.ts";
 import { encodePacket, type Packet, PacketSplitter, Program, Status, Type } from "../../src/libvirt/packet.ts";
 import { procedures } from "../../src/libvirt/procedures.ts";
 import { decode, encode } from "../../src/libvirt/xdr.ts";
-import { recorded } from "./recorded.ts";
+import { DOMAIN, packet, recorded } from "./recorded.ts";
 
 const only = (bytes: Buffer): Packet => {
   const { packets, error } = new PacketSplitter().push(bytes);
@@ -61,6 +61,34 @@ test("events are told in words", () => {
     details: '{"action":"pause"}',
   });
 });
+
+/** What follows the callback and the domain, by libvirt's published layouts. */
+const PAYLOADS: readonly [number, string, object][] = [
+  [319, "", { type: "reboot" }],
+  [
+    324,
+    `00000006 2f612e696d67 0000  # "/a.img"
+     0000000c 76697274696f2d6469736b30  # "virtio-disk0"
+     00000001  # action: pause
+     00000006 656e6f737063 0000  # reason: "enospc"`,
+    { type: "ioError", path: "/a.img", alias: "virtio-disk0", action: "pause", reason: "enospc" },
+  ],
+  [325, "", { type: "controlError" }],
+  [333, "00000009 7761746368646f6730 000000", { type: "deviceRemoved", alias: "watchdog0" }],
+  [367, "00000009 7761746368646f6730 000000", { type: "deviceRemovalFailed", alias: "watchdog0" }],
+  [348, "00000002 00000001", { type: "agent", state: "disconnected", reason: "domain-started" }],
+  [379, "00000001 00000000", { type: "metadata", kind: "title", uri: undefined }],
+  [379, "00000002 00000001 00000005 75726e3a62 000000", { type: "metadata", kind: "element", uri: "urn:b" }],
+  [423, "00000001 00000002 00000003", { type: "memoryFailure", recipient: "guest", action: "fatal", flags: 3 }],
+];
+
+for (const [procedure, hex, told] of PAYLOADS) {
+  test(`event ${procedure} tells ${JSON.stringify(told)}`, () => {
+    const payload = packet(`00000005 ${DOMAIN} ${hex}`);
+    const header = { program: Program.remote, version: 1, type: Type.message, serial: 1, status: Status.ok };
+    assert.deepEqual(decodeEvent({ ...header, procedure, payload }), { ...told, domain: wdPause });
+  });
+}
 
 test("an event of no kind that we know is none", () => {
   assert.equal(decodeEvent({ ...only(recorded.watchdogEvent), procedure: 9999 }), undefined);

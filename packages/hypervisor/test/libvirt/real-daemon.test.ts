@@ -205,6 +205,21 @@ for (const [action, expected, end] of FIRES) {
   });
 }
 
+test("a note on a guest is told, and read back", async (t) => {
+  const libvirt = await opened(t);
+  const heard = await pythonEvents(t, daemon.clientUri("qemu:///session"));
+  const { listener, next } = collector();
+  await libvirt.watch(listener);
+  const domain = await started(t, libvirt, { flags: PAUSED });
+  const note = { domain, type: 2, uri: "urn:bernard", flags: 0 }; // 2: an element of a namespace
+  await libvirt.call("domainSetMetadata", { ...note, metadata: "<fire at='12:00'/>", key: "b" });
+  assert.deepEqual(await next("metadata"), { type: "metadata", domain, kind: "element", uri: "urn:bernard" });
+  const { metadata } = await libvirt.call("domainGetMetadata", note);
+  assert.equal(metadata, '<fire at="12:00"/>');
+  while (heard.length < 3 && !t.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(heard.at(-1), ["metadata", domain.name, domain.id, "element", "urn:bernard"]);
+});
+
 test("QEMU's own events come through libvirt", async (t) => {
   const libvirt = await opened(t);
   const { listener, next } = collector();

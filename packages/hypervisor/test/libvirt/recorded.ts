@@ -2,9 +2,10 @@
  * Packets as a libvirtd 9.0.0 and its clients sent them, one word or field a line. The domain is `wd-pause`, id 1, whose
  * i6300esb has fired with the action pause.
  */
-const packet = (text: string): Buffer => Buffer.from(text.replaceAll(/#.*$/gm, "").replaceAll(/\s+/g, ""), "hex");
+export const packet = (text: string): Buffer =>
+  Buffer.from(text.replaceAll(/#.*$/gm, "").replaceAll(/\s+/g, ""), "hex");
 
-const DOMAIN = `
+export const DOMAIN = `
   00000008          # name: length
   77642d7061757365  # "wd-pause"
   9a9f5bcf e189414a 9a2feff3 117dd7e3  # UUID

@@ -206,6 +206,62 @@ test("keepalive is asked for; pings are answered, and ours go unanswered only so
   );
 });
 
+test("a daemon that answers our pings stays, however little it says", async (t) => {
+  let pings = 0;
+  const enough = Promise.withResolvers<void>();
+  const { connection } = await connected(
+    t,
+    greeting((packet, socket) => {
+      if (packet.program !== Program.keepalive || packet.procedure !== 1) return;
+      socket.write(encodePacket({ ...packet, procedure: 2 }));
+      if (++pings === 6) enough.resolve();
+    }),
+  );
+  await connection.keepAlive({ intervalMs: 10, count: 2 });
+  await enough.promise;
+  assert.equal(connection.closed, false);
+  assert.equal(connection.dropped, 0);
+});
+
+test("a daemon that knows no keepalive is not asked whether it lives", async (t) => {
+  const { connection, daemon } = await connected(t, (packet, socket) => {
+    const asked = packet.procedure === procedures.connectSupportsFeature.number;
+    socket.write(asked ? reply(packet, Buffer.alloc(4)) : typeReply(packet, "QEMU"));
+  });
+  await connection.keepAlive({ intervalMs: 5, count: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 50)); // ten intervals
+  assert.deepEqual(await ask(connection), { type: "QEMU" });
+  assert.equal(daemon.packets.length, 2);
+});
+
+test("a daemon that does not read makes the writer of a stream wait", async (t) => {
+  const PIECE = 100_000;
+  let received = 0;
+  let theirs: Socket | undefined;
+  const { connection } = await connected(t, (packet, socket) => {
+    if (packet.type === Type.call) {
+      socket.write(reply(packet));
+      socket.pause();
+      theirs = socket;
+    } else if (packet.status === Status.more) received += packet.payload.length;
+    else socket.write(streamed(packet, Status.ok));
+  });
+  const { stream } = await connection.openStream("console", domainOpenConsole, CONSOLE);
+  stream.resume();
+  let taken = 0;
+  const write = () =>
+    stream.write(Buffer.alloc(PIECE), () => {
+      taken++;
+    });
+  for (let i = 0; i < 100; i++) write();
+  await new Promise((resolve) => setTimeout(resolve, 100)); // time in which all of it could have gone
+  assert.ok(taken < 50, `${taken} of 100 pieces taken for a daemon that does not read`);
+  theirs?.resume();
+  stream.end();
+  await once(stream, "close");
+  assert.deepEqual([taken, received], [100, 100 * PIECE]);
+});
+
 test("a screenshot that comes in one piece with its reply is read to its end, and finished", async (t) => {
   const finished = Promise.withResolvers<void>();
   const { connection } = await connected(t, (packet, socket) => {
