@@ -1,9 +1,9 @@
 /**
  * A real QEMU with both devices and no guest: registers are reached by the qtest protocol, time is in our hands.
  *
- * With the qtest accelerator (few packages have it) time is stepped to the nanosecond. With TCG the machine stands still but for
- * the steps of time, in which it runs: how long they were is read from its HPET, which counts the same clock as the watchdogs, in
- * units of 10 ns. Fires are seen as lines on standard error, written before anything else is answered; QMP's events would be merged.
+ * The machine stands still but for the steps of time. With the qtest accelerator (few packages have it) those are exact to the
+ * nanosecond. With TCG the machine runs meanwhile, and how long is read from its HPET, which counts the same clock as the watchdogs,
+ * in units of 10 ns. Fires are seen as lines on standard error, written before anything else is answered; QMP's events would be merged.
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readSync } from "node:fs";
@@ -39,6 +39,8 @@ export class Emulator {
   readonly #end: () => Promise<void>;
   #seen = 0;
   #rest = "";
+  /** When, by the host's clock in ms, the WATCHDOG events had happened that have been sent. */
+  readonly watchdogEvents: number[] = [];
   /** Nanoseconds that had passed when the HPET was last started. */
   #before = 0n;
 
@@ -82,8 +84,7 @@ export class Emulator {
     ];
     const devices = ["-device", "i6300esb,addr=4", "-device", "ib700", "-action", "watchdog=debug"];
     const sockets = ["-qtest", `unix:${file("qtest")}`, "-qtest-log", "none", "-qmp", `unix:${file("qmp")}`];
-    const stopped = exact ? [] : ["-S"];
-    const process = spawn(program, [...machine, ...devices, ...sockets, ...stopped, "-bios", file("bios")], {
+    const process = spawn(program, [...machine, ...devices, ...sockets, "-S", "-bios", file("bios")], {
       stdio: ["ignore", "ignore", errors],
     });
     const forget = atProcessEnd(() => process.kill("SIGKILL"));
@@ -143,13 +144,10 @@ export class Emulator {
 
   /** Lets time go on by so much, or more without the qtest accelerator. */
   async pass(ns: bigint): Promise<void> {
-    if (this.exact) {
-      await this.access([`clock_step ${ns}`]);
-      return;
-    }
     const end = (await this.time()) + ns;
     await this.run();
-    while ((await this.time()) < end);
+    if (this.exact) await this.access([`clock_step ${ns}`]);
+    else while ((await this.time()) < end);
     await this.stop();
   }
 
@@ -159,6 +157,10 @@ export class Emulator {
 
   async stop(): Promise<void> {
     await this.#command("stop");
+  }
+
+  async untilWatchdogEvents(count: number): Promise<void> {
+    while (this.watchdogEvents.length < count) await this.#message();
   }
 
   /** Resets the machine, whose time stands still meanwhile. */
@@ -192,11 +194,19 @@ export class Emulator {
     await this.access([`writel ${HPET_CONFIGURATION} 1`]);
   }
 
+  async #message() {
+    const message = JSON.parse(await this.#qmp.line());
+    if (message.event === "WATCHDOG") {
+      this.watchdogEvents.push(message.timestamp.seconds * 1000 + message.timestamp.microseconds / 1000);
+    }
+    return message;
+  }
+
   /** @param awaited an event that the command brings, before its answer or after it */
   async #command(name: string, awaited?: string): Promise<void> {
     await this.#qmp.write(`${JSON.stringify({ execute: name })}\n`);
     for (let answered = false, happened = awaited === undefined; !answered || !happened; ) {
-      const answer = JSON.parse(await this.#qmp.line());
+      const answer = await this.#message();
       if ("error" in answer) throw new Error(`QEMU refuses ${name}: ${answer.error.desc}`);
       if ("return" in answer) answered = true;
       if (answer.event === awaited) happened = true;

@@ -9,12 +9,15 @@ import { i6300esbVectors } from "../vectors/i6300esb.ts";
 import { ib700Vectors } from "../vectors/ib700.ts";
 import { parseScript } from "../vectors/script.ts";
 import { Emulator } from "./emulator.ts";
+import { EventMismatch, verifyEvents } from "./events.ts";
 import { Lockstep, Mismatch } from "./lockstep.ts";
 import { measure } from "./punctuality.ts";
 import { verifySequences } from "./sequences.ts";
 
 const RUNS = 10_000;
 const FIRES = 200;
+/** How often fires and their events are looked at before a difference counts. */
+const ATTEMPTS = 3;
 
 /** Milliseconds within which whatever goes wrong must end. */
 const DEADLINE = 900_000;
@@ -38,7 +41,11 @@ async function startQemu(): Promise<Emulator> {
     await ensureInstalled(["qemu-system-x86"], say);
     return Emulator.start("qemu-system-x86_64", false);
   }
-  return Emulator.start(given, true).catch(() => Emulator.start(given, false));
+  return Emulator.start(given, true)
+    .catch(() => Emulator.start(given, false))
+    .catch((error: unknown) => {
+      throw new UserError(`QEMU=${given} does not start: ${errorLine(error)}`, "name another, or none for Debian's", 2);
+    });
 }
 
 async function verifyVectors(qemu: Emulator, lockstep: Lockstep): Promise<void> {
@@ -65,12 +72,24 @@ function armings(count: number): string[] {
   });
 }
 
+/** On a QEMU of its own: one that has fired within the last second holds an event back. */
 async function verifyTime(qemu: Emulator): Promise<void> {
   const i6300esb = await measure(qemu, armings(FIRES), 30_000_000n);
   const ib700 = await measure(qemu, ["io8[0x443] := 0xe", "io16[0x443] := 0xe00"], 2_000_000_000n);
-  const fires = i6300esb.fires + ib700.fires;
+  const fires = [...i6300esb.fires, ...ib700.fires];
   const latest = Math.max(Number(i6300esb.latest), Number(ib700.latest)) / 1000;
-  console.log(`${fires} fires of running machines: none early, the latest ${latest} us late`);
+  console.log(`${fires.length} fires of running machines: none early, the latest ${latest} us late`);
+  console.log(`${await verifyEvents(qemu, fires)} WATCHDOG events of theirs: those that the model sends`);
+}
+
+/** Gives each its own QEMU, and ends it. */
+async function withQemu(use: (qemu: Emulator) => Promise<void>): Promise<void> {
+  const qemu = await startQemu();
+  try {
+    await use(qemu);
+  } finally {
+    await qemu.end();
+  }
 }
 
 const say = (line: string) => console.error(`- ${line}`);
@@ -83,9 +102,10 @@ const deadline = setTimeout(() => {
 try {
   const runs = numberFrom("RUNS", RUNS);
   const seed = numberFrom("SEED", Date.now() % 1_000_000_000);
-  const qemu = await startQemu();
-  try {
-    const time = qemu.exact ? "time stepped to the nanosecond" : "in real time";
+  let exact = false;
+  await withQemu(async (qemu) => {
+    exact = qemu.exact;
+    const time = exact ? "time stepped to the nanosecond" : "in real time";
     console.log(`QEMU ${qemu.version} (CONFIG ${qemu.compat}), ${time}`);
     const lockstep = new Lockstep(qemu);
     await verifyVectors(qemu, lockstep);
@@ -93,14 +113,20 @@ try {
     await verifySequences(lockstep, runs, seed);
     const [reads, signs] = [lockstep.reads - before.reads, lockstep.signs - before.signs];
     console.log(`${runs} sequences (SEED=${seed}): ${reads} values read, ${signs} fires and lines, all as the models`);
-    if (!qemu.exact) await verifyTime(qemu);
-  } finally {
-    await qemu.end();
+  });
+  for (let attempt = 1; !exact; attempt++) {
+    const failed = await withQemu(verifyTime).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (failed === undefined) break;
+    if (!(failed instanceof EventMismatch) || attempt === ATTEMPTS) throw failed;
+    console.log(`once more, as this host may have been busy: ${failed.message}`);
   }
 } catch (error) {
   if (error instanceof UserError) console.error(`make verify-devices: ${errorLine(error)}`);
   else console.error(`make verify-devices: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
+  process.exitCode = error instanceof UserError ? error.exitCode : 1;
 } finally {
   clearTimeout(deadline);
 }
