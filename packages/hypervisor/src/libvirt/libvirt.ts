@@ -15,7 +15,7 @@ import {
   type StreamProcedures,
   streamProcedures,
 } from "./procedures.ts";
-import type { Keepalive, RpcConnection } from "./rpc-connection.ts";
+import type { RpcConnection } from "./rpc-connection.ts";
 import { type CallOptions, TimeLimit } from "./time-limit.ts";
 import { parseUri, type Target } from "./uri.ts";
 import { Watch, type WatchMessage, type WatchOptions } from "./watch.ts";
@@ -23,8 +23,6 @@ import { Watch, type WatchMessage, type WatchOptions } from "./watch.ts";
 export interface LibvirtOptions {
   /** Asks for no more than to look: the daemon refuses the rest, and its socket for readers is open to more users. */
   readonly readOnly?: boolean;
-  /** How each connection looks whether the daemon is there: every 5 s, five times. */
-  readonly keepalive?: Keepalive;
 }
 
 /** Longest screenshot taken, in bytes: one of 8K without compression. */
@@ -32,14 +30,12 @@ const SCREENSHOT_BYTES = 128 * 1024 * 1024;
 
 export class Libvirt {
   readonly #target: Target;
-  readonly #keepalive: Keepalive | undefined;
   readonly #pool: ConnectionPool;
   readonly #watches = new Set<Watch>();
   readonly #streams = new Set<RpcConnection>();
 
-  private constructor(target: Target, keepalive: Keepalive | undefined) {
+  private constructor(target: Target) {
     this.#target = target;
-    this.#keepalive = keepalive;
     this.#pool = new ConnectionPool((signal) => this.#open({ signal }));
   }
 
@@ -50,7 +46,7 @@ export class Libvirt {
    */
   static async open(uri: string, options: LibvirtOptions & CallOptions = {}): Promise<Libvirt> {
     const around = { uid: process.getuid?.() ?? 0, home: homedir(), runtimeDir: process.env.XDG_RUNTIME_DIR };
-    const libvirt = new Libvirt(parseUri(uri, options.readOnly ?? false, around), options.keepalive);
+    const libvirt = new Libvirt(parseUri(uri, options.readOnly ?? false, around));
     try {
       await libvirt.#pool.use(`a connection to ${uri}`, options, async () => {});
       return libvirt;
@@ -156,7 +152,7 @@ export class Libvirt {
   }
 
   #open(options: CallOptions): Promise<RpcConnection> {
-    return openConnection(this.#target, { ...options, keepalive: this.#keepalive });
+    return openConnection(this.#target, options);
   }
 }
 

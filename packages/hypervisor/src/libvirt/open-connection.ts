@@ -1,7 +1,7 @@
 /** A connection to libvirt that is ready for calls: dialled, authenticated, opened for its hypervisor. */
 import { LibvirtConnectError } from "./errors.ts";
 import { procedures } from "./procedures.ts";
-import { type Keepalive, RpcConnection } from "./rpc-connection.ts";
+import { RpcConnection } from "./rpc-connection.ts";
 import { type CallOptions, TimeLimit } from "./time-limit.ts";
 import { dial } from "./transport.ts";
 import type { Target } from "./uri.ts";
@@ -18,10 +18,7 @@ const READ_ONLY = 1;
  * @throws LibvirtConnectError, LibvirtRefusedError, LibvirtDeadlineError, LibvirtClosedError, LibvirtProtocolError, and the
  *   signal's reason
  */
-export async function openConnection(
-  target: Target,
-  options: CallOptions & { readonly keepalive?: Keepalive | undefined } = {},
-): Promise<RpcConnection> {
+export async function openConnection(target: Target, options: CallOptions): Promise<RpcConnection> {
   const limit = new TimeLimit(`connection to ${target.name}`, options);
   // The limit of the whole comes before that of any of its calls, which began later.
   const within = { deadlineMs: options.deadlineMs, signal: limit.signal };
@@ -32,7 +29,7 @@ export async function openConnection(
       await authenticate(connection, within);
       const asked = { name: target.name, flags: target.readOnly ? READ_ONLY : 0 };
       await connection.call(`a connection to ${target.name}`, procedures.connectOpen, asked, within);
-      await connection.keepAlive(options.keepalive, within);
+      await connection.keepAlive(within);
       return connection;
     } catch (error) {
       connection.close();

@@ -34,7 +34,7 @@ const refusal = struct({
   network: optional(struct({ name: string, uuid })),
 });
 
-export interface Keepalive {
+interface Keepalive {
   /** Milliseconds of silence after which we ask whether the daemon is there. */
   readonly intervalMs: number;
   /** How often we ask before the connection counts as dead. */
@@ -153,7 +153,7 @@ export class RpcConnection {
   }
 
   /** Agrees with the daemon that each side looks whether the other is there; does nothing where it cannot. */
-  async keepAlive(keepalive: Keepalive = KEEPALIVE, options: CallOptions = {}): Promise<void> {
+  async keepAlive(options: CallOptions = {}, keepalive: Keepalive = KEEPALIVE): Promise<void> {
     const asked = { feature: FEATURE_KEEPALIVE };
     const { supported } = await this.call("keepalive", procedures.connectSupportsFeature, asked, options);
     if (supported !== 1 || this.#closed !== undefined) return;

@@ -194,7 +194,7 @@ test("keepalive is asked for; pings are answered, and ours go unanswered only so
     }),
   );
   const closed = new Promise<Error>((resolve) => connection.onClose(resolve));
-  await connection.keepAlive({ intervalMs: 20, count: 3 });
+  await connection.keepAlive({}, { intervalMs: 20, count: 3 });
   daemon.broadcast(ping());
   await pongs.promise;
   assert.match((await closed).message, /left 3 keepalive questions unanswered/);
@@ -217,7 +217,7 @@ test("a daemon that answers our pings stays, however little it says", async (t) 
       if (++pings === 6) enough.resolve();
     }),
   );
-  await connection.keepAlive({ intervalMs: 10, count: 2 });
+  await connection.keepAlive({}, { intervalMs: 10, count: 2 });
   await enough.promise;
   assert.equal(connection.closed, false);
   assert.equal(connection.dropped, 0);
@@ -228,7 +228,7 @@ test("a daemon that knows no keepalive is not asked whether it lives", async (t)
     const asked = packet.procedure === procedures.connectSupportsFeature.number;
     socket.write(asked ? reply(packet, Buffer.alloc(4)) : typeReply(packet, "QEMU"));
   });
-  await connection.keepAlive({ intervalMs: 5, count: 1 });
+  await connection.keepAlive({}, { intervalMs: 5, count: 1 });
   await new Promise((resolve) => setTimeout(resolve, 50)); // ten intervals
   assert.deepEqual(await ask(connection), { type: "QEMU" });
   assert.equal(daemon.packets.length, 2);
