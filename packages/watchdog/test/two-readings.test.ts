@@ -30,6 +30,10 @@ for (const compat of ["before-10.2", "10.2"] as const) {
   });
 }
 
+/** Which of two devices with the same deadline was started first is in neither's state, here as in QEMU. */
+const unordered = (steps: readonly Step[]): Step[] =>
+  steps.map((step) => (step.kind === "pass" ? { ...step, signs: step.signs.toSorted() } : step));
+
 test("a device that is saved and restored at any moment goes on as if nothing had happened", () => {
   fc.assert(
     fc.property(randomSteps(times).map(bounded), fc.nat(), (steps, seed) => {
@@ -42,7 +46,10 @@ test("a device that is saved and restored at any moment goes on as if nothing ha
       second.i6300esb.restore(structuredClone(first.i6300esb.state()));
       second.ib700.restore(structuredClone(first.ib700.state()));
       assert.deepEqual(second.i6300esb.state(), first.i6300esb.state());
-      assert.equal(formatScript(second.run(steps.slice(at))), formatScript(first.run(steps.slice(at))));
+      assert.equal(
+        formatScript(unordered(second.run(steps.slice(at)))),
+        formatScript(unordered(first.run(steps.slice(at)))),
+      );
     }),
     { numRuns: 2000 },
   );
