@@ -48,11 +48,14 @@ exec libvirtd`;
 export class Daemon {
   readonly dir: string;
   readonly #command: readonly [string, readonly string[]];
+  /** The last of its sockets that a daemon makes. */
+  readonly #lastSocket: string;
   #child: ChildProcess | undefined;
 
-  constructor(dir: string, command: readonly [string, readonly string[]]) {
+  constructor(dir: string, command: readonly [string, readonly string[]], forReaders: boolean) {
     this.dir = dir;
     this.#command = command;
+    this.#lastSocket = forReaders ? this.readOnlySocket : this.socket;
   }
 
   /** XDG_RUNTIME_DIR of the session. */
@@ -93,12 +96,16 @@ export class Daemon {
     child.stderr.pipe(createWriteStream(join(this.dir, "log"), { flags: "a" }));
     this.#child = child;
     const deadline = performance.now() + START_MS;
-    while (!(await answers(this.socket))) {
+    while (!(await answers(this.#lastSocket))) {
       if (child.exitCode !== null || performance.now() > deadline) {
         throw new Error(`libvirtd does not start: ${await readFile(join(this.dir, "log"), "utf8")}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 20)); // nothing tells when a socket is there
     }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
   }
 
   /** Ends it as a service manager does, or as a crash does; its guests go on. */
@@ -125,7 +132,7 @@ async function answers(path: string): Promise<boolean> {
 
 /** A session's daemon, as an ordinary user has it; it goes with the test, its guests too. */
 export function sessionDaemon(t: Pick<TestContext, "after">): Promise<Daemon> {
-  return daemonIn(t, async (dir) => [
+  return daemonIn(t, false, async (dir) => [
     "unshare",
     ["--user", "--map-user=1000", "--map-group=1000", "libvirtd", "--config", join(dir, "etc/libvirtd.conf")],
   ]);
@@ -133,7 +140,7 @@ export function sessionDaemon(t: Pick<TestContext, "after">): Promise<Daemon> {
 
 /** The system's daemon, with a socket for readers. */
 export function systemDaemon(t: Pick<TestContext, "after">): Promise<Daemon> {
-  return daemonIn(t, async (dir) => {
+  return daemonIn(t, true, async (dir) => {
     for (const [file, entry] of [
       ["passwd", "libvirt-qemu:x:0:0::/:/bin/false"],
       ["group", "libvirt-qemu:x:0:"],
@@ -146,6 +153,7 @@ export function systemDaemon(t: Pick<TestContext, "after">): Promise<Daemon> {
 
 async function daemonIn(
   t: Pick<TestContext, "after">,
+  forReaders: boolean,
   commandFor: (dir: string) => Promise<[string, readonly string[]]>,
 ): Promise<Daemon> {
   await ensureInstalled(daemonPackages, (line) => console.error(line));
@@ -155,7 +163,7 @@ async function daemonIn(
   await writeFile(join(dir, "etc/libvirtd.conf"), CONF(join(dir, "run/libvirt")));
   await writeFile(join(dir, "etc/qemu.conf"), QEMU_CONF);
   await writeFile(join(dir, "kernel"), tinyKernel());
-  const daemon = new Daemon(dir, await commandFor(dir));
+  const daemon = new Daemon(dir, await commandFor(dir), forReaders);
   t.after(async () => {
     await daemon.stop();
     for (const pid of await guestsOf(dir)) process.kill(pid, "SIGKILL");

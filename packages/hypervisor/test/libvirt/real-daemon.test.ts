@@ -7,7 +7,7 @@ import type { Duplex } from "node:stream";
 import { after, before, type TestContext, test } from "node:test";
 import { domainState } from "../../src/libvirt/domain-state.ts";
 import type { GuestState } from "../../src/libvirt/domains.ts";
-import { isRefusal, refusalCode, refusals } from "../../src/libvirt/errors.ts";
+import { isRefusal, LibvirtDeadlineError, refusalCode, refusals } from "../../src/libvirt/errors.ts";
 import { decodeEvent } from "../../src/libvirt/events.ts";
 import { Libvirt } from "../../src/libvirt/libvirt.ts";
 import { Program, Type } from "../../src/libvirt/packet.ts";
@@ -114,6 +114,30 @@ test("test:///default has the guests that python3-libvirt sees, and their XML", 
   const libvirt = await opened(t, "test:///default");
   await sameGuests(libvirt, "test:///default");
   assert.deepEqual(await libvirt.call("connectGetType", {}), { type: "TEST" });
+});
+
+test("a thousand guests are listed with their states, as virsh lists them", async (t) => {
+  const guest = (_: unknown, i: number) =>
+    `<domain type='test'><name>guest-${i}</name><memory>8192</memory><os><type>hvm</type></os></domain>`;
+  const file = join(daemon.dir, "thousand.xml");
+  await writeFile(file, `<node>${Array.from({ length: 1000 }, guest).join("")}</node>`);
+  const name = `test://${file}`;
+  const libvirt = await opened(t, name);
+  const ours = (await libvirt.domains()).map(({ domain, state }) => `${domain.name} ${state}`);
+  const theirs = (await virsh(daemon.clientUri(name), "list", "--all"))
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/));
+  assert.equal(ours.length, 1000);
+  assert.deepEqual(ours.toSorted(), theirs.map(([, each, state]) => `${each} ${state}`).toSorted());
+});
+
+test("a daemon that is stopped for a while fails the calls that cannot wait, and serves the others late", async (t) => {
+  const libvirt = await opened(t);
+  daemon.signal("SIGSTOP");
+  const patient = libvirt.call("connectGetType", {}, { deadlineMs: 60_000 });
+  await assert.rejects(libvirt.call("connectGetType", {}, { deadlineMs: 200 }), LibvirtDeadlineError);
+  daemon.signal("SIGCONT");
+  assert.deepEqual(await patient, { type: "QEMU" });
 });
 
 test("names with entities, other alphabets and 220 characters are the same for everybody", async (t) => {

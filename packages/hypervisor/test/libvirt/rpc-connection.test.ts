@@ -68,6 +68,24 @@ test("a reply may come byte by byte, with events around it that carry its serial
   );
 });
 
+test("ten thousand events in one go are told in their order", async (t) => {
+  const { connection } = await connected(t, (packet, socket) => {
+    const events = Array.from({ length: 10_000 }, (_, i) => {
+      const event = Buffer.from(recorded.watchdogEvent);
+      event.writeInt32BE(i, 60); // the guest's id
+      return event;
+    });
+    socket.write(Buffer.concat([...events, typeReply(packet, "QEMU")]));
+  });
+  const ids: number[] = [];
+  connection.onEvent((event) => ids.push(event.domain.id));
+  await ask(connection);
+  assert.deepEqual(
+    ids,
+    Array.from({ length: 10_000 }, (_, i) => i),
+  );
+});
+
 test("a refusal has libvirt's code, part and words, and a hint", async (t) => {
   const { connection } = await connected(t, (packet, socket) => {
     const bytes = Buffer.from(recorded.unknownProcedureReply);
