@@ -74,6 +74,31 @@ test("an alarm set for the past rings now, not then", () => {
   assert.deepEqual(rung, [100n]);
 });
 
+test("an alarm that sets itself again rings again, one that stops itself does not, one that throws does not either", () => {
+  const timeline = new Timeline();
+  const rung: string[] = [];
+  const again = timeline.alarm(() => {
+    rung.push(`again at ${timeline.now}`);
+    if (timeline.now < 6n) again.set(timeline.now + 3n);
+  });
+  const stopping = timeline.alarm(() => {
+    rung.push(`stopping at ${timeline.now}`);
+    stopping.set(7n);
+    stopping.stop();
+  });
+  const throwing = timeline.alarm(() => {
+    throw new Error("out of order");
+  });
+  again.set(3n);
+  stopping.set(3n);
+  throwing.set(4n);
+  assert.throws(() => timeline.runUntil(10n), /out of order/);
+  assert.equal(timeline.now, 4n);
+  timeline.runUntil(10n);
+  assert.deepEqual(rung, ["again at 3", "stopping at 3", "again at 6"]);
+  assert.equal(timeline.next, undefined);
+});
+
 function clockAt(start: bigint) {
   const timeline = new Timeline(start);
   const clock = new VirtualClock(timeline);
