@@ -10,7 +10,7 @@ export const QUICK_PRESSURE = 20;
 export function quickConf(timeout: number): string {
   return `watchdog-timeout = ${timeout}
 disk = /data
-disk-probe-interval = 5
+disk-probe-interval = 3
 disk-hold = ${QUICK_HOLD_S}
 hang-hold = ${QUICK_HOLD_S}
 memory-hold = ${QUICK_HOLD_S}
