@@ -11,9 +11,11 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "packages/watchdog": ["guest", "tools"],
   "packages/protocol": [],
   "packages/guest": ["protocol", "tools"],
-  "packages/hypervisor": ["protocol", "tools"],
+  "packages/policy": [],
+  "packages/hypervisor": ["policy", "protocol", "tools"],
+  "packages/host": ["hypervisor", "policy", "protocol", "tools"],
   testbed: ["guest", "hypervisor", "protocol", "tools"],
-  "packages/cli": ["protocol", "testbed", "tools"],
+  "packages/cli": ["host", "hypervisor", "policy", "protocol", "testbed", "tools"],
   e2e: ["guest", "hypervisor", "protocol", "testbed", "tools"],
 };
 

@@ -1,0 +1,2 @@
+/** What Bernard does on a host. */
+export {};

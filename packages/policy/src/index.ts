@@ -1,0 +1,2 @@
+/** Pure decisions: which watchdog device and action a guest gets. No I/O, no clock. */
+export { WATCHDOG_ACTIONS, WATCHDOG_MODELS, type WatchdogAction, type WatchdogModel } from "./watchdog.ts";
