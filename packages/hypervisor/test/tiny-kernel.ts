@@ -1,24 +1,57 @@
 /**
- * A kernel of a few bytes for tests of the machinery around a guest: it says "up" on the first serial port, starts the ib700
- * with no time left, so that it fires at once, and halts.
+ * A kernel of a few bytes for tests of the machinery around a guest: it says "up" on the first serial port, lets whichever
+ * watchdog device the guest has fire, and halts. An ib700 fires at once, an i6300esb after 2 s.
  * Header: https://docs.kernel.org/arch/x86/boot.html ("The Real-Mode Kernel Header"); ib700: port 0x443, 15 = 0 s.
+ * i6300esb: PCI 8086:25ab; 16 bits at 0x60, 4 = a scale of 1 MHz; 8 bits at 0x68, 2 = enabled, with the preloads of power-on.
  */
 export function tinyKernel(): Uint8Array {
   const image = new Uint8Array(2048);
-  const ascii = (text: string) => Buffer.from(text, "latin1");
   image[0x1f1] = 1; // one sector of setup after the boot sector; the rest is the "protected-mode kernel", which never runs
   image.set([0x55, 0xaa], 0x1fe);
   image.set([0xeb, 0x3e], 0x200); // jmp to 0x240; the processor starts here, in real mode
   image.set(ascii("HdrS"), 0x202);
   image.set([0x02, 0x02], 0x206); // boot protocol 2.02
   image[0x211] = 0x01; // loaded high
+  const look = [
+    ...selectPci(0),
+    [0x66, 0xed], // in (%dx), %eax
+    [0x66, 0x3d, 0x86, 0x80, 0xab, 0x25], // cmp $0x25ab8086, %eax
+  ].flat();
+  const next = [
+    [0x66, 0x81, 0xc3, 0x00, 0x08, 0x00, 0x00], // add $0x800, %ebx
+    [0x66, 0x81, 0xfb, 0x00, 0x00, 0x00, 0x81], // cmp $0x81000000, %ebx
+  ].flat();
+  const start = [
+    ...selectPci(0x60),
+    [0xb8, 0x04, 0x00, 0xef], // mov $4, %ax; out %ax, (%dx)
+    ...selectPci(0x68),
+    [0xb0, 0x02, 0xee], // mov $2, %al; out %al, (%dx)
+  ].flat();
   const code = [
     [0xba, 0xf8, 0x03], // mov $0x3f8, %dx
     [...ascii("up\n")].flatMap((letter) => [0xb0, letter, 0xee]), // mov letter, %al; out %al, (%dx)
     [0xba, 0x43, 0x04], // mov $0x443, %dx
     [0xb0, 0x0f, 0xee], // mov $15, %al; out %al, (%dx)
-    [0xf4, 0xeb, 0xfd], // 1: hlt; jmp 1b
+    [0x66, 0xbb, 0x00, 0x00, 0x00, 0x80], // mov $0x80000000, %ebx: function 0 of each device, on bus 0 and behind bridges
+    look, // 1:
+    [0x74, next.length + 4], // je 2f
+    next,
+    [0x72, -(look.length + next.length + 4)], // jb 1b
+    [0xeb, start.length], // jmp 3f
+    start, // 2:
+    [0xf4, 0xeb, 0xfd], // 3: hlt; jmp 3b
   ];
   image.set(code.flat(), 0x240);
   return image;
 }
+
+const ascii = (text: string) => Buffer.from(text, "latin1");
+
+/** Lets %dx be the port of a register in the configuration of the PCI device that %ebx names. */
+const selectPci = (register: number) => [
+  [0xb3, register], // mov register, %bl
+  [0x66, 0x89, 0xd8], // mov %ebx, %eax
+  [0xba, 0xf8, 0x0c], // mov $0xcf8, %dx
+  [0x66, 0xef], // out %eax, (%dx)
+  [0xb2, 0xfc], // mov $0xfc, %dl
+];

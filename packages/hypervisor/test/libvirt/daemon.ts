@@ -183,8 +183,8 @@ export async function guestsOf(dir: string): Promise<number[]> {
   return pids;
 }
 
-/** The XML of a guest with the tiny kernel, whose ib700 fires as soon as it runs. */
-export function guestXml(daemon: Daemon, { name = "tiny", action = "pause" } = {}): string {
+/** The XML of a guest with the tiny kernel, whose watchdog device fires as soon as it runs: an i6300esb after 2 s. */
+export function guestXml(daemon: Daemon, { name = "tiny", model = "ib700", action = "pause" } = {}): string {
   return `<domain type='qemu'>
   <name>${name}</name>
   <memory unit='MiB'>32</memory>
@@ -195,7 +195,7 @@ export function guestXml(daemon: Daemon, { name = "tiny", action = "pause" } = {
     <serial type='pty'/>
     <channel type='unix'><target type='virtio' name='org.bernard.guest.0'/></channel>
     <video><model type='vga' vram='16384'/></video>
-    <watchdog model='ib700' action='${action}'/>
+    <watchdog model='${model}' action='${action}'/>
     <memballoon model='none'/>
   </devices>
 </domain>`;
