@@ -85,6 +85,8 @@ export interface Hardware {
   /** What happens when any of them fires; undefined where there is none, or nobody can know. */
   readonly action: WatchdogAction | undefined;
   readonly channels: readonly Channel[];
+  /** Whether the host keeps in a file what the first serial port says; undefined where the hypervisor does not say. */
+  readonly consoleLogged: boolean | undefined;
   /** libosinfo's id of the guest's system, where its maker left it: `http://debian.org/debian/12`. */
   readonly os: string | undefined;
   readonly owner: Owner | undefined;
@@ -160,7 +162,23 @@ export type HypervisorEvent =
   | { readonly type: "metadata"; readonly guest: GuestId; readonly uri: string | undefined };
 
 /** What not every hypervisor, or not every connection, can do; a call that is not there rejects as `unsupported`. */
-export type Ability = "act" | "start" | "set-action" | "screenshot" | "dump" | "console" | "channel";
+export type Ability =
+  | "act"
+  | "start"
+  | "set-action"
+  | "screenshot"
+  | "dump"
+  | "console"
+  | "channel"
+  | "agent"
+  | "fire-mark";
+
+/** A question to qemu-guest-agent; see its reference, https://qemu.readthedocs.io/en/latest/interop/qemu-ga-ref.html. */
+export interface AgentCommand {
+  /** `guest-get-osinfo`... */
+  readonly execute: string;
+  readonly arguments?: Readonly<Record<string, unknown>>;
+}
 
 export interface Hypervisor {
   /** For people: `libvirt at qemu:///system`, `QEMU's monitors in /run/qmp`. */
@@ -212,6 +230,22 @@ export interface Hypervisor {
 
   /** The host's end of a channel, both ways. @throws HypervisorError `busy` where somebody has it, `unsupported` where the guest has no such channel */
   channel(guest: GuestId, name: string, options?: CallOptions): Promise<Duplex>;
+
+  /**
+   * Asks qemu-guest-agent in the guest; what it returns is untrusted.
+   * @throws HypervisorError `unsupported` where the guest has no such agent, `no-answer` where it has one that is silent, `failed` where it refuses
+   */
+  agent(guest: GuestId, command: AgentCommand, options?: CallOptions): Promise<unknown>;
+
+  /**
+   * Whether the guest's i6300esb bears the mark of a fire, which lasts until a driver is loaded for it: unless somebody has armed it
+   * again since, it is dead. Undefined where there is none, or it cannot be read. Changes nothing in the guest; libvirt marks
+   * a guest whose monitor was used as tainted.
+   */
+  fireMark(guest: GuestId, options?: CallOptions): Promise<boolean | undefined>;
+
+  /** Of the libvirt behind it, such as `9.0.0`; undefined where there is none. */
+  libvirtVersion(options?: CallOptions): Promise<string | undefined>;
 
   /** Hangs up; what is under way rejects, watches and streams end. Guests go on. */
   close(): void;
