@@ -12,6 +12,8 @@ import { type Processor, userSpace } from "./user-space.ts";
 export interface Image {
   /** An uncompressed kernel with a PVH entry point, for QEMU's `-kernel`. */
   readonly kernel: string;
+  /** The same as a bzImage, which UEFI can boot. */
+  readonly bzImage: string;
   readonly initrd: string;
   /** A qcow2 with the file system of /data; put an overlay over it, never write to it. */
   readonly dataDisk: string;
@@ -49,6 +51,7 @@ export async function buildImage(say: Say, kernel: Kernel = "6.1", fileSystem: F
   const built = await buildKernel(kernel, say);
   return {
     kernel: join(built, "vmlinux"),
+    bzImage: join(built, "vmlinuz"),
     initrd: await buildRootInitrd(`testbed-initrd-${kernel}-${fileSystem}`, processor, built, fileSystem, say),
     dataDisk: await buildDataDisk(fileSystem, say),
     fileSystem,

@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { cached, kernelPackage, run, type Say, UserError, unpack } from "@bernard/tools";
 import { dependenciesOf, loadOrder, moduleName } from "./modules.ts";
 
-/** The meta packages of the kernels that a guest can have: Debian 12's own, the one of Debian 13, and its own for i386. */
+/** The meta packages of the kernels that a guest can have: Debian 12's own, the one of Debian 13, Debian 12's for clouds and for i386. */
 const META = {
   "6.1": "linux-image-amd64",
   "6.12": "linux-image-amd64/bookworm-backports",
+  cloud: "linux-image-cloud-amd64",
   i386: "linux-image-686-pae:i386",
 } as const;
 
@@ -27,6 +28,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   i6300esb: ["i6300esb"],
   ib700: ["ib700wdt"],
   itco: ["lpc_ich", "iTCO_wdt"],
+  wdat: ["wdat_wdt"],
   softdog: ["softdog"],
   pretimeout: ["pretimeout_noop"],
   network: ["virtio_net"],
@@ -35,6 +37,9 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   xfs: ["xfs"],
   btrfs: ["btrfs"],
 };
+
+/** The groups that a kernel has no modules for. */
+const WITHOUT: Partial<Readonly<Record<Kernel, readonly string[]>>> = { cloud: ["i6300esb", "ib700", "itco"] };
 
 /** Decompresses and strips on the first use; returns the folder: `vmlinuz`, `vmlinux`, `release`, `modules/NAME.ko`, `modules/GROUP.list`. */
 export async function buildKernel(kernel: Kernel, say: Say): Promise<string> {
@@ -50,7 +55,8 @@ export async function buildKernel(kernel: Kernel, say: Say): Promise<string> {
         await writeFile(join(dir, "vmlinuz"), image);
         await writeFile(join(dir, "vmlinux"), await decompressed(image));
         await writeFile(join(dir, "release"), release);
-        await collectModules(join(unpacked, "lib/modules", release), join(dir, "modules"));
+        const groups = Object.entries(GROUPS).filter(([group]) => !WITHOUT[kernel]?.includes(group));
+        await collectModules(join(unpacked, "lib/modules", release), join(dir, "modules"), groups);
       },
     },
     say,
@@ -74,14 +80,21 @@ async function decompressed(image: Buffer): Promise<Buffer> {
   const start = protectedMode + image.readUInt32LE(0x248);
   // The payload ends with its decompressed size, 4 bytes, which is none of the decompressor's business.
   const payload = image.subarray(start, start + image.readUInt32LE(0x24c) - 4);
-  const command = payload.readUInt32LE(0) === ZSTD_MAGIC ? "zstd" : "xz";
+  const command = DECOMPRESSORS.get(payload.readUInt32LE(0)) ?? "xz";
   return run(command, ["--decompress", "--stdout"], { input: payload });
 }
 
-/** RFC 8878, 3.1.1 */
-const ZSTD_MAGIC = 0xfd2fb528;
+/** By what such a stream starts with: RFC 8878, 3.1.1; the LZ4 frame format's "legacy frame". */
+const DECOMPRESSORS = new Map([
+  [0xfd2fb528, "zstd"],
+  [0x184c2102, "lz4"],
+]);
 
-async function collectModules(from: string, to: string): Promise<void> {
+async function collectModules(
+  from: string,
+  to: string,
+  groups: readonly (readonly [string, readonly string[]])[],
+): Promise<void> {
   await mkdir(to);
   // `kernel/drivers/block/virtio_blk.ko` a line
   const lines = async (name: string) => (await readFile(join(from, name), "utf8")).trim().split("\n");
@@ -99,7 +112,7 @@ async function collectModules(from: string, to: string): Promise<void> {
     await run("strip", ["--strip-unneeded", "--remove-section=.BTF", join(to, `${name}.ko`)]);
     for (const needed of dependencies.get(name)!) await collect(needed);
   };
-  for (const [group, all] of Object.entries(GROUPS)) {
+  for (const [group, all] of groups) {
     const wanted = all.map(moduleName).filter((name) => !builtIn.has(name));
     for (const name of wanted) await collect(name);
     const order = loadOrder(wanted, (name) => dependencies.get(name)!);

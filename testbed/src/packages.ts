@@ -9,7 +9,9 @@ export const hostPackages: readonly string[] = [
   "btrfs-progs", // mkfs.btrfs: other data disks
   "debootstrap", // the systemd guest's root
   "xz-utils", // decompresses the kernel here, once, and not in every emulated boot
-  "zstd", // and 6.12, which Debian compresses so
+  "zstd", // and 6.12, which Debian compresses so,
+  "lz4", // and the cloud kernel
+  "ovmf", // UEFI for a guest
   "binutils", // strip, for the kernel's modules
   ...packagesFor("x86_64"), // bernard-guest itself; the test programs are built with the same compiler
 ];

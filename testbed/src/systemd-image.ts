@@ -61,6 +61,7 @@ export async function buildSystemdImage(say: Say): Promise<Image> {
   const kernel = await buildKernel("6.1", say);
   return {
     kernel: join(kernel, "vmlinux"),
+    bzImage: join(kernel, "vmlinuz"),
     initrd: await buildBootInitrd(kernel, say),
     dataDisk: await buildDataDisk("ext4", say),
     fileSystem: "ext4",

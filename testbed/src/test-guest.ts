@@ -1,12 +1,13 @@
 /** Boots the test guest, and lets a test or the demo act in it and see what becomes of it. */
 
 import { mkdtempSync, rmSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type Accelerator,
   type Disk,
+  type Firmware,
   type GuestOptions,
   type QemuGuest,
   type QmpEvent,
@@ -44,12 +45,18 @@ export interface TestGuestOptions {
   readonly image: Image;
   /** For messages and the process list; default `guest`. */
   readonly name?: string;
-  /** The watchdog device; none when left out. */
-  readonly watchdog?: "i6300esb" | "ib700";
+  /** The watchdog device, and the driver that is loaded for it; none when left out. `wdat`: q35's own, by the table among `acpiTables`. */
+  readonly watchdog?: "i6300esb" | "ib700" | "itco" | "wdat";
   /** Default `pc`; `q35` has an iTCO besides. */
   readonly machine?: "pc" | "q35";
+  /** Default `bios`. */
+  readonly firmware?: "bios" | "uefi";
+  /** See `GuestOptions.acpiTables`. */
+  readonly acpiTables?: readonly string[];
+  /** What the kernel is told besides. */
+  readonly kernelArguments?: string;
   /** What QEMU does when it fires; default `reset`. */
-  readonly action?: "reset" | "pause" | "none" | "inject-nmi";
+  readonly action?: NonNullable<GuestOptions["watchdog"]>["action"];
   /** What feeds it in the small guest: bernard-guest, or Debian's watchdog; default `none`. */
   readonly feeder?: "bernard" | "watchdog" | "none";
   /** The feeder's configuration file, in the small guest. */
@@ -117,7 +124,7 @@ export async function bootTestGuest(options: TestGuestOptions): Promise<TestGues
     const make: GuestOptions = {
       name: options.name ?? "guest",
       dir,
-      kernel: options.image.kernel,
+      kernel: options.firmware === "uefi" ? options.image.bzImage : options.image.kernel,
       initrd: options.image.initrd,
       append: commandLine(options),
       machine: options.machine ?? "pc",
@@ -127,7 +134,14 @@ export async function bootTestGuest(options: TestGuestOptions): Promise<TestGues
       channels: [CHANNEL_NAME, CONTROL_NAME],
       ...(options.watchdog === undefined
         ? {}
-        : { watchdog: { model: options.watchdog, action: options.action ?? "reset" } }),
+        : {
+            watchdog: {
+              model: options.watchdog === "wdat" ? "itco" : options.watchdog,
+              action: options.action ?? "reset",
+            },
+          }),
+      ...(options.firmware === "uefi" ? { firmware: await uefi(dir) } : {}),
+      ...(options.acpiTables === undefined ? {} : { acpiTables: options.acpiTables }),
       network: options.network ?? false,
       extraSerialSocket: options.keepRunning ?? false,
       keepRunning: options.keepRunning ?? false,
@@ -151,6 +165,13 @@ export async function bootTestGuest(options: TestGuestOptions): Promise<TestGues
     forget();
     throw error;
   }
+}
+
+/** Debian's OVMF, with a copy of its variables for the guest to write. */
+async function uefi(dir: string): Promise<Firmware> {
+  const variables = join(dir, "variables.fd");
+  await copyFile("/usr/share/OVMF/OVMF_VARS_4M.fd", variables);
+  return { code: "/usr/share/OVMF/OVMF_CODE_4M.fd", variables };
 }
 
 /** A disk that starts as `base` and keeps what is written to itself. */
@@ -180,6 +201,7 @@ function commandLine(options: TestGuestOptions): string {
     options.conf === undefined ? "" : `testbed.conf=${Buffer.from(options.conf).toString("base64")}`,
     options.keepRunning ? "testbed.shell=1" : "",
     options.image.kernelArguments ?? "",
+    options.kernelArguments ?? "",
   ].join(" ");
 }
 

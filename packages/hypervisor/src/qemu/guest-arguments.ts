@@ -11,6 +11,13 @@ export interface Disk {
   readonly iopsLimit?: number;
 }
 
+/** UEFI firmware as flash images. It boots a bzImage, and no uncompressed kernel. */
+export interface Firmware {
+  readonly code: string;
+  /** The guest's own, which it writes to. */
+  readonly variables: string;
+}
+
 export interface GuestOptions {
   /** For messages and the process list. */
   readonly name: string;
@@ -24,12 +31,17 @@ export interface GuestOptions {
   readonly cpus: number;
   /** `pc`, the default, has an ISA bus for ib700; `q35` has its chipset's own watchdog, iTCO, armed as on a board. */
   readonly machine?: "pc" | "q35";
+  /** Default: QEMU's own BIOS (SeaBIOS). */
+  readonly firmware?: Firmware;
+  /** Files, each with an ACPI table that the guest gets besides QEMU's own. */
+  readonly acpiTables?: readonly string[];
   /** UNIX socket at which it waits for a running guest of the same make, and takes its place; else it boots. */
   readonly incoming?: string;
   /** Become vda, vdb... in this order. */
   readonly disks: readonly Disk[];
   readonly watchdog?: {
-    readonly model: "i6300esb" | "ib700";
+    /** `itco`: the one that machine q35 has anyhow. */
+    readonly model: "i6300esb" | "ib700" | "itco";
     readonly action: "reset" | "shutdown" | "poweroff" | "pause" | "none" | "inject-nmi";
   };
   /** Names of virtio-serial ports, each with a socket `dir/NAME.sock` that is connected before the guest runs. */
@@ -65,6 +77,8 @@ export function guestArguments(options: GuestOptions, accelerator: Accelerator):
     options.incoming === undefined ? ["-S"] : ["-incoming", `unix:${options.incoming}`],
     ["-machine", options.machine ?? "pc"],
     options.machine === "q35" ? ["-global", "ICH9-LPC.noreboot=off"] : [], // else its watchdog would count and do nothing
+    options.firmware ? firmwareArguments(options.firmware) : [],
+    (options.acpiTables ?? []).flatMap((file) => ["-acpitable", `file=${escaped(file)}`]),
     accelerator === "kvm" ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi"],
     ["-m", `${options.memoryMib}M`, "-smp", `${options.cpus}`],
     ["-chardev", "socket,id=monitor,fd=3", "-mon", "chardev=monitor,mode=control"],
@@ -78,8 +92,16 @@ export function guestArguments(options: GuestOptions, accelerator: Accelerator):
     options.network
       ? ["-netdev", "user,id=network,restrict=on", "-device", `virtio-net-pci,id=${CARD},netdev=network,romfile=`]
       : [],
-    options.watchdog ? ["-device", options.watchdog.model, "-action", `watchdog=${options.watchdog.action}`] : [],
+    options.watchdog && options.watchdog.model !== "itco" ? ["-device", options.watchdog.model] : [],
+    options.watchdog ? ["-action", `watchdog=${options.watchdog.action}`] : [],
   ].flat();
+}
+
+function firmwareArguments({ code, variables }: Firmware): string[] {
+  return [
+    ...["-drive", `if=pflash,unit=0,format=raw,readonly=on,file=${escaped(code)}`],
+    ...["-drive", `if=pflash,unit=1,format=raw,file=${escaped(variables)}`],
+  ];
 }
 
 function diskArguments({ file, format, readonly = false, iopsLimit }: Disk, index: number): string[] {

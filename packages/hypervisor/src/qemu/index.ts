@@ -2,6 +2,6 @@
 export { type Accelerator, pickAccelerator } from "./accelerator.ts";
 export { GuestStartError, QmpClosedError, QmpCommandError, QmpDeadlineError } from "./errors.ts";
 export { type QemuGuest, startGuest } from "./guest.ts";
-export type { Disk, GuestOptions } from "./guest-arguments.ts";
+export type { Disk, Firmware, GuestOptions } from "./guest-arguments.ts";
 export type { Exit } from "./qemu-process.ts";
 export type { QmpClient, QmpEvent } from "./qmp-client.ts";
