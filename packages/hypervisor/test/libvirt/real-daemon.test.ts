@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { after, before, type TestContext, test } from "node:test";
+import { after, before, suite, type TestContext, test } from "node:test";
 import { domainState } from "../../src/libvirt/domain-state.ts";
 import type { GuestState } from "../../src/libvirt/domains.ts";
 import { isRefusal, LibvirtDeadlineError, refusalCode, refusals } from "../../src/libvirt/errors.ts";
@@ -41,11 +41,10 @@ async function opened(t: TestContext, name = "qemu:///session"): Promise<Libvirt
 async function started(
   t: TestContext,
   libvirt: Libvirt,
-  options: { action?: string; flags?: number },
+  { flags = 0, ...of }: NonNullable<Parameters<typeof guestXml>[1]> & { flags?: number },
 ): Promise<Domain> {
-  const xml = guestXml(daemon, options.action === undefined ? {} : { action: options.action });
   // The first guest of a daemon waits until it has asked QEMU for all that it can.
-  const asked = { xml, flags: options.flags ?? 0 };
+  const asked = { xml: guestXml(daemon, of), flags };
   const { domain } = await libvirt.call("domainCreateXml", asked, { deadlineMs: 60_000 });
   lastFirst(t, () => destroyed(libvirt, domain));
   return domain;
@@ -201,33 +200,45 @@ const FIRES = [
   ["dump", ["watchdog pause", "suspended watchdog", "resumed unpaused"], "running (unpaused)"],
 ] as const;
 
-for (const [action, expected, end] of FIRES) {
-  test(`a fire with the action ${action} is told as libvirt's own client tells it`, async (t) => {
-    const libvirt = await opened(t);
-    const heard = await pythonEvents(t, daemon.clientUri("qemu:///session"));
-    const { listener, next, told } = collector();
-    const watch = await libvirt.watch(listener);
-    const ours: WatchMessage[] = [];
-    await next("connected");
-    const domain = await started(t, libvirt, { action });
-    while (!isTold(expected, ours.map(inWords))) ours.push(await next());
-    if (end !== undefined) {
-      assert.equal(await virsh(daemon.clientUri("qemu:///session"), "domstate", "--reason", domain.name), end);
-      const { state, reason } = (await libvirt.domains()).find((each) => each.domain.uuid === domain.uuid)!;
-      assert.equal(`${state} (${reason})`, end);
-      await destroyed(libvirt, domain);
-      for (;;) {
-        const message = await next();
-        ours.push(message);
-        if (message.type === "lifecycle" && message.event === "stopped") break;
-      }
+/** What a guest's start and its end tell besides. */
+const AROUND = ["resumed unpaused", "started booted", "shutdown host", "controlError", "stopped destroyed"];
+
+suite("a fire", { concurrency: 2 }, () => {
+  for (const model of ["ib700", "i6300esb"]) {
+    for (const [action, expected, end] of FIRES) {
+      test(`of an ${model} with the action ${action} is told as libvirt's own client tells it`, async (t) => {
+        const name = `${model}-${action}`;
+        const libvirt = await opened(t);
+        const heard = await pythonEvents(t, daemon.clientUri("qemu:///session"));
+        const { listener, next } = collector();
+        const watch = await libvirt.watch((message) => {
+          if ("domain" in message && message.domain.name === name) listener(message);
+        });
+        const domain = await started(t, libvirt, { name, model, action });
+        const ours: WatchMessage[] = [];
+        while (!isTold(expected, ours.map(inWords))) ours.push(await next());
+        if (end !== undefined) {
+          assert.equal(await virsh(daemon.clientUri("qemu:///session"), "domstate", "--reason", name), end);
+          const { state, reason } = (await libvirt.domains()).find((each) => each.domain.uuid === domain.uuid)!;
+          assert.equal(`${state} (${reason})`, end);
+          await destroyed(libvirt, domain);
+          while (!ours.map(inWords).includes("stopped destroyed")) ours.push(await next());
+        }
+        watch.close();
+        const told: readonly string[] = [...expected, ...AROUND];
+        assert.deepEqual(
+          ours.map(inWords).filter((words) => !told.includes(words)),
+          [],
+        );
+        const theirs = () => heard.filter(([, each]) => each === name);
+        const all = ours.flatMap(asPython);
+        while (theirs().length < all.length && !t.signal.aborted)
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        assert.deepEqual(theirs(), all);
+      });
     }
-    watch.close();
-    const all = [...ours, ...told].flatMap(asPython);
-    while (heard.length < all.length && !t.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 5));
-    assert.deepEqual(heard, all);
-  });
-}
+  }
+});
 
 test("a note on a guest is told, and read back", async (t) => {
   const libvirt = await opened(t);
