@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { cached, debootstrap, ensureInstalled, run, runInScratch, type Say } from "@bernard/tools";
 import { buildDataDisk, type Image } from "./image.ts";
 import { buildInitrd } from "./initrd.ts";
-import { buildKernel } from "./kernel.ts";
+import { buildKernel, type Kernel } from "./kernel.ts";
 import { hostPackages } from "./packages.ts";
 import { buildPrograms, PROGRAMS } from "./programs.ts";
 import { userSpace } from "./user-space.ts";
@@ -56,22 +56,22 @@ mke2fs -q -t ext4 -L root -E lazy_itable_init=0,lazy_journal_init=0 -d "$1" "$5"
 `;
 
 /** Installs, downloads and builds what is missing. */
-export async function buildSystemdImage(say: Say): Promise<Image> {
+export async function buildSystemdImage(say: Say, kernelName: Exclude<Kernel, "i386"> = "6.1"): Promise<Image> {
   await ensureInstalled(hostPackages, say);
-  const kernel = await buildKernel("6.1", say);
+  const kernel = await buildKernel(kernelName, say);
   return {
     kernel: join(kernel, "vmlinux"),
     bzImage: join(kernel, "vmlinuz"),
-    initrd: await buildBootInitrd(kernel, say),
+    initrd: await buildBootInitrd(`systemd-initrd-${kernelName}`, kernel, say),
     dataDisk: await buildDataDisk("ext4", say),
     fileSystem: "ext4",
-    rootDisk: await buildRootDisk(kernel, say),
+    rootDisk: await buildRootDisk(`systemd-root-${kernelName}`, kernel, say),
     memoryMib: MEMORY_MIB,
   };
 }
 
 /** Brings the root file system up, no more. */
-async function buildBootInitrd(kernel: string, say: Say): Promise<string> {
+async function buildBootInitrd(name: string, kernel: string, say: Say): Promise<string> {
   const files = await userSpace("x86_64", say);
   files.set("init", { from: join(here, "init"), executable: true });
   files.set("lib/testbed/load", { from: join(here, "../load"), executable: true });
@@ -85,16 +85,16 @@ async function buildBootInitrd(kernel: string, say: Say): Promise<string> {
   ]) {
     files.set(`lib/modules/${name}`, { from: join(kernel, "modules", name), executable: false });
   }
-  return buildInitrd("systemd-initrd", files, say);
+  return buildInitrd(name, files, say);
 }
 
-async function buildRootDisk(kernel: string, say: Say): Promise<string> {
+async function buildRootDisk(name: string, kernel: string, say: Say): Promise<string> {
   const root = await debootstrap("bookworm", PACKAGES, say);
   const programs = await buildPrograms("x86_64", say);
   const release = await readFile(join(kernel, "release"), "utf8");
   const dir = await cached(
     {
-      name: "systemd-root",
+      name,
       inputs: [root, kernel, programs],
       files: [join(here, "root"), import.meta.filename],
       build: async (dir) => {
