@@ -7,6 +7,7 @@
  *   include = /etc/x.d/  each *.conf in there, by name; a later file's value replaces an earlier one's, lists add up
  */
 import type { End } from "./end.ts";
+import { shorten } from "./text.ts";
 
 interface Range {
   readonly unit: string;
@@ -366,8 +367,4 @@ function withoutSlashes(path: string): string {
 function isPlainDecimal(text: string): boolean {
   for (const character of text) if (!"0123456789.".includes(character)) return false;
   return text !== "";
-}
-
-function shorten(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
 }

@@ -9,6 +9,7 @@
  * What went wrong is one line, {"error":"..."}. An answer without its last line is cut off.
  */
 import type { CheckStatus, LastReport, StatusReport } from "./status.ts";
+import { shorten, wholeNumber } from "./text.ts";
 
 /** What the control socket needs of the daemon. None of it waits. */
 export interface Controlled {
@@ -45,8 +46,9 @@ export function answer(request: string, daemon: Controlled): string {
     case "last":
       return lines([{ last: daemon.last() }]);
     case "mute": {
-      const seconds = secondsIn(argument as string);
-      if (Number.isNaN(seconds)) return error(`mute takes whole seconds from 1 to ${LONGEST_MUTE_S}`);
+      const seconds = wholeNumber(argument as string);
+      if (!(seconds >= 1 && seconds <= LONGEST_MUTE_S))
+        return error(`mute takes whole seconds from 1 to ${LONGEST_MUTE_S}`);
       daemon.mute(seconds);
       return lines([]);
     }
@@ -100,14 +102,4 @@ function refuse(request: string): string {
 
 function error(what: string): string {
   return `${ascii(JSON.stringify({ error: what }))}\n`;
-}
-
-function shorten(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
-}
-
-function secondsIn(text: string): number {
-  for (const character of text) if (!"0123456789".includes(character)) return Number.NaN;
-  const seconds = Number(text);
-  return text !== "" && seconds >= 1 && seconds <= LONGEST_MUTE_S ? seconds : Number.NaN;
 }

@@ -13,6 +13,7 @@ import type { End } from "../end.ts";
 import { Freeze } from "../freeze.ts";
 import { LONGEST_NAME, type Notification, parseNotification } from "../notify.ts";
 import type { Datagram, Inbox, Platform } from "../platform.ts";
+import { wholeNumber } from "../text.ts";
 
 const ETIMEDOUT = 110;
 
@@ -45,12 +46,6 @@ function parseWatched(text: string): Watched | undefined {
   const name = words.join(" ");
   const isLegal = name !== "" && name.length <= LONGEST_NAME && seconds >= 1 && seconds <= LONGEST_SECONDS;
   return isLegal && uid < 2 ** 32 - 1 ? { name, seconds, uid } : undefined;
-}
-
-/** NaN, which is in no range, for what is none. */
-function wholeNumber(text: string): number {
-  for (const character of text) if (!"0123456789".includes(character)) return Number.NaN;
-  return text === "" ? Number.NaN : Number(text);
 }
 
 /** One program, as far as it has been heard of. */

@@ -1,11 +1,10 @@
 /** Times, numbers and other people's text, as they are printed for people. */
+import { wholeNumber } from "../text.ts";
 
 /** `30s`, `10m`, `2h` in seconds; NaN for anything else. */
 export function parseDuration(text: string): number {
   const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
-  const number = text.slice(0, -1);
-  for (const character of number) if (!"0123456789".includes(character)) return Number.NaN;
-  return number === "" ? Number.NaN : Number(number) * (units[text.slice(-1)] ?? Number.NaN);
+  return wholeNumber(text.slice(0, -1)) * (units[text.slice(-1)] ?? Number.NaN);
 }
 
 /** 0.4 is `0.4 s`, 570 `9 min 30 s`, 90000 `1 d 1 h`. */

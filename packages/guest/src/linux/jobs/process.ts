@@ -1,5 +1,6 @@
 /** A job that looks for a process: there may be ten thousand, too many for a round of the daemon's. */
 import { parseProcess } from "../../kernel/process-status.ts";
+import { wholeNumber } from "../../text.ts";
 import * as system from "../system.ts";
 import type { JobTask } from "./job.ts";
 
@@ -9,7 +10,7 @@ const ESRCH = 3;
 export const oldest: JobTask = (name = "") => {
   let found: { readonly pid: string; readonly startedAt: number } | undefined;
   system.eachName("/proc", (pid) => {
-    if (!isNumber(pid)) return;
+    if (Number.isNaN(wholeNumber(pid))) return;
     const bytes = system.readWhole(`/proc/${pid}/stat`);
     const status = typeof bytes === "number" ? undefined : parseProcess(bytes);
     if (!status?.alive || status.name !== name || status.startedAt >= (found?.startedAt ?? Infinity)) return;
@@ -17,8 +18,3 @@ export const oldest: JobTask = (name = "") => {
   });
   return found === undefined ? { status: ESRCH, output: "" } : { status: 0, output: found.pid };
 };
-
-function isNumber(name: string): boolean {
-  for (const character of name) if (character < "0" || character > "9") return false;
-  return true;
-}
