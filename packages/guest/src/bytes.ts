@@ -44,6 +44,14 @@ export function decode(bytes: Uint8Array): string {
   return text;
 }
 
+/** Both, one behind the other. */
+export function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(first.length + second.length);
+  bytes.set(first);
+  bytes.set(second, first.length);
+  return bytes;
+}
+
 /** Offset just behind the first `key`, or -1. */
 export function behind(bytes: Uint8Array, key: Uint8Array): number {
   const first = key[0] as number;

@@ -4,7 +4,7 @@
  *   36 25 254:0 / /data rw,relatime shared:1 - ext4 /dev/mapper/data rw,errors=remount-ro
  *   ids   device   mount point, its own flags, optional fields, a dash, type, source, the file system's flags
  */
-import { behind, decode, encode } from "../bytes.ts";
+import { behind, decode, encode, joined } from "../bytes.ts";
 
 export interface Mount {
   /** Device number, `MAJOR:MINOR`. */
@@ -49,9 +49,7 @@ export class MountSearch {
    * by it, and such rings lie about until the engine looks for them.
    */
   take(chunk: Uint8Array): boolean {
-    const bytes = new Uint8Array(this.#rest.length + chunk.length);
-    bytes.set(this.#rest);
-    bytes.set(chunk, this.#rest.length);
+    const bytes = joined(this.#rest, chunk);
     let start = 0;
     for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
       const line = bytes.subarray(start, end);

@@ -1,7 +1,9 @@
 /** A child of the daemon's: forked with two pipes, ordinary to the kernel, and forked anew when it was killed. */
-import { encode } from "../bytes.ts";
+import { decode, encode } from "../bytes.ts";
 import * as abi from "./abi.ts";
 import * as system from "./system.ts";
+
+const ZERO = 48;
 
 /** What may reach a child, though the daemon masks it. */
 const SIGNALS = [abi.SIGHUP, abi.SIGINT, abi.SIGTERM, abi.SIGPIPE, abi.SIGUSR1];
@@ -25,6 +27,12 @@ export function writeOomScore(score: number): number {
   const result = system.write(fd, encode(String(score)));
   system.close(fd);
   return result;
+}
+
+/** The kernel function in which a process sleeps (`/proc/PID/wchan`), empty when unknown, or when it does not sleep. */
+export function sleepingIn(pid: number): string {
+  const name = system.readWhole(`/proc/${pid}/wchan`);
+  return typeof name === "number" || name[0] === ZERO ? "" : decode(name);
 }
 
 /** What a child needs to know of the daemon that it is forked from. */

@@ -3,6 +3,7 @@
  * on what has failed: the ones that touch disks are a child's, with a deadline, and the device ticks behind all of them.
  */
 import { decode } from "../bytes.ts";
+import { unescapePath } from "../kernel/mountinfo.ts";
 import * as abi from "./abi.ts";
 import * as system from "./system.ts";
 
@@ -49,7 +50,7 @@ function mountPoints(): string[] {
   const lines = typeof mounts === "number" ? [] : decode(mounts).split("\n");
   const points = lines.flatMap((line) => {
     const [source = "", point = ""] = line.split(" ");
-    return source.startsWith("/dev/") || point === "/" ? [point.replaceAll("\\040", " ")] : [];
+    return source.startsWith("/dev/") || point === "/" ? [unescapePath(point)] : [];
   });
   return points.reverse();
 }

@@ -1,5 +1,5 @@
 /** The real system behind {@link Platform}: one process, one place where it waits. */
-import { decode, encode } from "../bytes.ts";
+import { decode, encode, joined } from "../bytes.ts";
 import type { Datagram, Inbox, Job, KernelLog, Ping, Platform, Probe, RunningJob } from "../platform.ts";
 import * as abi from "./abi.ts";
 import { type Household, writeOomScore } from "./child.ts";
@@ -11,6 +11,11 @@ import { Spawner } from "./spawner.ts";
 import * as system from "./system.ts";
 
 const STDERR = 2;
+
+const NEWLINE = encode("\n");
+
+/** A line of the kernel's log: a warning (4), and whose. */
+const KERNEL_PREFIX = encode("<4>bernard-guest: ");
 
 /** Bytes of a log line; a pipe that poll calls writable takes as much at once. */
 const LOG_LINE = 512;
@@ -228,11 +233,11 @@ export class LinuxPlatform implements Platform, Loop {
 
   log(line: string, urgent = false): void {
     // A log reader that is stuck must not hold up the feeding: what it does not take now is dropped.
-    const short = encode(line).subarray(0, LOG_LINE);
+    const bytes = joined(encode(line).subarray(0, LOG_LINE), NEWLINE);
     if (this.#log >= 0 && system.poll([{ fd: this.#log, events: abi.POLLOUT }], 0).length > 0) {
-      system.write(this.#log, logLine("", short));
+      system.write(this.#log, bytes);
     }
-    if (urgent && this.#kernelLog >= 0) system.write(this.#kernelLog, logLine("<4>bernard-guest: ", short));
+    if (urgent && this.#kernelLog >= 0) system.write(this.#kernelLog, joined(KERNEL_PREFIX, bytes));
   }
 
   send(line: string): boolean {
@@ -366,13 +371,4 @@ export class LinuxPlatform implements Platform, Loop {
     this.#channel = this.adopt(system.open(this.#options.channel, abi.O_RDWR | abi.O_NONBLOCK));
     this.#midLine = true;
   }
-}
-
-function logLine(before: string, text: Uint8Array): Uint8Array {
-  const start = encode(before);
-  const line = new Uint8Array(start.length + text.length + 1);
-  line.set(start);
-  line.set(text, start.length);
-  line[line.length - 1] = 10;
-  return line;
 }

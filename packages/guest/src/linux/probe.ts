@@ -1,8 +1,8 @@
 /** A probe: a child that does for us whatever can hang on a disk. The child's side first, then the daemon's. */
-import { decode, encode } from "../bytes.ts";
+import { encode, joined } from "../bytes.ts";
 import { PROBE_STEPS, type Probe, type ProbeAnswer, type ProbeStep } from "../platform.ts";
 import * as abi from "./abi.ts";
-import { Child, type Household } from "./child.ts";
+import { Child, type Household, sleepingIn } from "./child.ts";
 import * as system from "./system.ts";
 
 /** First byte of a question. Last words bring their text behind it, as much as a pipe takes at once (PIPE_BUF). */
@@ -108,16 +108,11 @@ export class LinuxProbe implements Probe {
   }
 
   record(lastWords: string): void {
-    const words = encode(lastWords).subarray(0, PIPE_BUF - 1);
-    const question = new Uint8Array(words.length + 1);
-    question[0] = RECORD;
-    question.set(words, 1);
-    this.#child.write(question);
+    this.#child.write(joined(new Uint8Array([RECORD]), encode(lastWords).subarray(0, PIPE_BUF - 1)));
   }
 
   sleepingIn(): string {
-    const text = this.#child.pid === 0 ? 0 : system.readWhole(`/proc/${this.#child.pid}/wchan`);
-    return typeof text === "number" || text[0] === 48 ? "" : decode(text);
+    return this.#child.pid === 0 ? "" : sleepingIn(this.#child.pid);
   }
 
   /** Takes what the child has sent; its end, which is no answer, is noticed here too. True for the first refusal, which is news. */

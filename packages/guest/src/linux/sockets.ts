@@ -2,7 +2,7 @@
  * Unix sockets in the runtime directory: what programs tell us (datagrams), and who asks the daemon (streams). Nothing here waits,
  * and nothing grows with what is sent: a datagram is taken in whole or not at all, a request has a length and a deadline.
  */
-import { decode, encode } from "../bytes.ts";
+import { decode, encode, joined } from "../bytes.ts";
 import type { Datagram, Inbox } from "../platform.ts";
 import * as abi from "./abi.ts";
 import * as system from "./system.ts";
@@ -273,9 +273,7 @@ export class ControlServer {
       this.#end(client);
       return;
     }
-    const request = new Uint8Array(client.request.length + bytes.length);
-    request.set(client.request);
-    request.set(bytes, client.request.length);
+    const request = joined(client.request, bytes);
     client.request = request;
     const end = request.indexOf(NEWLINE);
     if (end === -1 && request.length < LONGEST_REQUEST) return;

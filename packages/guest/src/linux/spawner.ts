@@ -5,10 +5,10 @@
  * A frame on its pipes is two bytes of length (little-endian), then text fields, each ended by a zero byte. A request is
  * id, deadline in ms, name, arguments; an answer is id, status, output. None is longer than PIPE_BUF, so none is torn.
  */
-import { decode, encode } from "../bytes.ts";
+import { decode, encode, joined } from "../bytes.ts";
 import { type Job, type JobOutcome, KILLED, NOT_RUN, type RunningJob, TIMED_OUT, UNBORN } from "../platform.ts";
 import * as abi from "./abi.ts";
-import { Child, type Household } from "./child.ts";
+import { Child, type Household, sleepingIn } from "./child.ts";
 import { tasks } from "./jobs/index.ts";
 import * as system from "./system.ts";
 
@@ -35,11 +35,7 @@ const MOST_WRITTEN = 16 * 1024 * 1024;
 
 function frame(fields: readonly string[]): Uint8Array {
   const text = encode(fields.map((field) => `${field.replaceAll("\0", "")}\0`).join(""));
-  const bytes = new Uint8Array(text.length + 2);
-  bytes[0] = text.length & 255;
-  bytes[1] = text.length >> 8;
-  bytes.set(text, 2);
-  return bytes;
+  return joined(new Uint8Array([text.length & 255, text.length >> 8]), text);
 }
 
 function answerFrame(id: string, { status, output }: JobOutcome): Uint8Array {
@@ -51,9 +47,7 @@ class Frames {
   #rest = new Uint8Array(0);
 
   take(bytes: Uint8Array): string[][] {
-    const all = new Uint8Array(this.#rest.length + bytes.length);
-    all.set(this.#rest);
-    all.set(bytes, this.#rest.length);
+    const all = joined(this.#rest, bytes);
     const frames: string[][] = [];
     let at = 0;
     while (at + 2 <= all.length) {
@@ -97,7 +91,7 @@ function serve(questions: number, answers: number): never {
     if (ready.includes(0)) {
       const bytes = system.readFrom(questions, PIPE_BUF);
       if (bytes !== -abi.EAGAIN && (typeof bytes === "number" || bytes.length === 0)) system.exit(0);
-      for (const request of typeof bytes === "number" ? [] : frames.take(bytes.slice())) {
+      for (const request of typeof bytes === "number" ? [] : frames.take(bytes)) {
         const started = start(request, running, [questions, ended], answers);
         if (!("pid" in started)) answer(request[0] as string, started);
         else running.set(started.pid, started);
@@ -131,12 +125,6 @@ function serve(questions: number, answers: number): never {
 /** Whether a job is another program: then its exit code is the answer. */
 function isProgram(what: string): boolean {
   return what.startsWith("exec\0") || what.startsWith("test\0");
-}
-
-/** The kernel function in which a process sleeps, empty when unknown. */
-function sleepingIn(pid: number): string {
-  const name = system.readWhole(`/proc/${pid}/wchan`);
-  return typeof name === "number" ? "" : decode(name);
 }
 
 /** Its children must be waited for, which the daemon does not do with its own. Returns where their ends are announced. */
@@ -262,7 +250,7 @@ export class Spawner {
       return false;
     }
     let wakes = false;
-    for (const [id = "", status = "", output = ""] of this.#frames.take(bytes.slice())) {
+    for (const [id = "", status = "", output = ""] of this.#frames.take(bytes)) {
       const job = this.#jobs.get(id);
       if (job !== undefined) job.outcome = { status: Number(status), output };
       wakes ||= job?.wakes === true;

@@ -161,7 +161,8 @@ export function fileSystemStatus(path: string): FileSystemStatus | number {
   };
 }
 
-function unsigned64(at: number): number {
+/** What the record holds there, as far as a double is exact. */
+export function unsigned64(at: number): number {
   return record.getUint32(at, true) + record.getUint32(at + 4, true) * 2 ** 32;
 }
 
@@ -433,7 +434,7 @@ export function limitFileSize(bytes: number): number {
 /** Seconds since 1970. */
 export function wallClock(): number {
   sys(NR.clockGettime, SECOND, CLOCK_REALTIME, recordAt);
-  return record.getUint32(0, true) + (LONG === 8 ? record.getUint32(4, true) * 2 ** 32 : 0);
+  return LONG === 8 ? unsigned64(0) : record.getUint32(0, true);
 }
 
 /** Ends the kernel's life: RB_AUTOBOOT or RB_POWER_OFF. */

@@ -22,8 +22,7 @@ export const readDevice: JobTask = (name = "") => {
   if (fd < 0) return { status: -fd, output: "" };
   const sized = system.ioctl(fd, abi.BLKGETSIZE64);
   if (sized < 0) return { status: -sized, output: "" };
-  const bytes = system.record.getUint32(0, true) + system.record.getUint32(4, true) * 2 ** 32;
-  const blocks = Math.floor(bytes / BLOCK);
+  const blocks = Math.floor(system.unsigned64(0) / BLOCK);
   const share = Math.floor(blocks / PLACES);
   if (share === 0) return { status: abi.EINVAL, output: "" };
   const memory = new Uint8Array(2 * BLOCK);
