@@ -1,0 +1,26 @@
+/** Who feeds a guest's watchdog device, as far as the facts tell. */
+
+import type { Hardware } from "@bernard/hypervisor";
+import { CHANNEL_NAME } from "@bernard/protocol/messages";
+import type { Facts } from "./facts.ts";
+
+/** `another`: a program that is not Bernard's, or that did not say. */
+export type Feeder = "bernard-guest" | "another" | "nobody" | "unknown";
+
+/** Of qemu-guest-agent. */
+export const AGENT_CHANNEL = "org.qemu.guest_agent.0";
+
+/** Whether a program in the guest has the channel open; undefined where nobody says, and where there is no such channel. */
+export function isOpen({ channels }: Hardware, name: string): boolean | undefined {
+  return channels.find((channel) => channel.name === name)?.open;
+}
+
+/** Undefined where there is no device to feed, or where that is not known; `nobody` where the guest is off. */
+export function feeder({ guest, hardware, heard, inside }: Facts): Feeder | undefined {
+  if (hardware instanceof Error || hardware.watchdogs.length === 0) return undefined;
+  if (guest.state === "shutoff" || guest.state === "crashed") return "nobody";
+  if (heard.state === "beat") return heard.feeds > 0 ? "bernard-guest" : "nobody";
+  if (heard.state !== "silent" && isOpen(hardware, CHANNEL_NAME) === true) return "bernard-guest";
+  if (inside?.devices === undefined) return "unknown";
+  return inside.devices.some(({ active }) => active) ? "another" : "nobody";
+}
