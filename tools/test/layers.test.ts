@@ -15,7 +15,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "packages/hypervisor": ["policy", "protocol", "tools"],
   "packages/host": ["hypervisor", "policy", "protocol", "tools"],
   testbed: ["guest", "hypervisor", "protocol", "tools"],
-  "packages/cli": ["host", "hypervisor", "policy", "protocol", "testbed", "tools"],
+  "packages/cli": ["host", "hypervisor", "policy", "protocol", "testbed", "tools", "watchdog"],
   e2e: ["guest", "hypervisor", "protocol", "testbed", "tools"],
 };
 

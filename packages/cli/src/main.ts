@@ -1,6 +1,7 @@
 /** `bernard`: one file a command in `commands/`. Exit codes: 0 well, 1 a finding or a failure, 2 usage, 3 unreachable or refused. */
 import { errorLine, UserError } from "@bernard/tools";
 import { Command, CommanderError } from "commander";
+import { acpiTableCommand } from "./commands/acpi-table.ts";
 import { demoCommand } from "./commands/demo.ts";
 
 const program = new Command("bernard")
@@ -9,7 +10,7 @@ const program = new Command("bernard")
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(`${usageLine(text)}\n`) });
 
-for (const command of [demoCommand()]) program.addCommand(command.copyInheritedSettings(program));
+for (const command of [acpiTableCommand(), demoCommand()]) program.addCommand(command.copyInheritedSettings(program));
 
 // Whoever read us has gone (`| head`): nothing is left to say, and process.exit undoes what must be undone.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => process.exit(1));

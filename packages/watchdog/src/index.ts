@@ -12,6 +12,8 @@ export {
   type MachineOptions,
   type RunState,
 } from "./machine.ts";
+export { q35Wdat } from "./q35-wdat.ts";
 export { StateError } from "./state-error.ts";
 export { Timeline } from "./timeline.ts";
 export { type ClockState, VirtualClock } from "./virtual-clock.ts";
+export { readWdat, type Wdat, WdatError, writeWdat } from "./wdat.ts";
