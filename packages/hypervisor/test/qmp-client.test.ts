@@ -61,6 +61,18 @@ test("a command meets its deadline, its late reply is ignored, and the next comm
   assert.equal(client.dropped, 0);
 });
 
+test("a command is given up when its signal says so, and nothing is sent for one given up before", async (t) => {
+  const asked: string[] = [];
+  const caller = new AbortController();
+  const { client } = await greetedClient(t, ({ execute }) => {
+    asked.push(execute);
+    caller.abort(new Error("enough"));
+  });
+  await assert.rejects(client.execute("slow", {}, { signal: caller.signal }), /enough/);
+  await assert.rejects(client.execute("never", {}, { signal: caller.signal }), /enough/);
+  assert.deepEqual(asked, ["slow"]);
+});
+
 test("a closed socket ends all that is pending and all that follows", async (t) => {
   const { client } = await greetedClient(t, (_, theirs) => void theirs.end());
   const event = client.waitFor("STOP", { deadlineMs: 10_000 });

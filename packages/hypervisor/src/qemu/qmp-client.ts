@@ -15,9 +15,12 @@ const MAX_REPLY_BYTES = 8 * 1024 * 1024;
 /** Milliseconds a command may take where its caller says nothing else. */
 const DEADLINE_MS = 10_000;
 
-export interface Deadline {
-  /** Milliseconds from now. */
-  readonly deadlineMs: number;
+/** How long something may take. */
+export interface Limit {
+  /** Milliseconds from now; none where only the signal limits it. */
+  readonly deadlineMs?: number;
+  /** Gives it up; it rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 export interface QmpEvent {
@@ -57,16 +60,16 @@ export class QmpClient {
 
   /**
    * Greets the monitor at the other end of `stream` and leaves its negotiation mode.
-   * @throws QmpDeadlineError, QmpClosedError
+   * @throws QmpDeadlineError, QmpClosedError, and the signal's reason
    */
-  static async connect(stream: Duplex, { deadlineMs }: Deadline = { deadlineMs: DEADLINE_MS }): Promise<QmpClient> {
+  static async connect(stream: Duplex, limit: Limit = { deadlineMs: DEADLINE_MS }): Promise<QmpClient> {
     const client = new QmpClient(stream);
     try {
       const greeting = new Promise<void>((resolve) => {
         client.#greeted = resolve;
       });
-      await client.#within("greeting", deadlineMs, greeting);
-      await client.execute("qmp_capabilities", {}, { deadlineMs });
+      await client.#within("greeting", limit, greeting);
+      await client.execute("qmp_capabilities", {}, limit);
       return client;
     } catch (error) {
       client.close();
@@ -82,19 +85,20 @@ export class QmpClient {
   /**
    * Runs one command and resolves to what it returns. A reply that comes after the deadline is ignored: the command may
    * have had its effect.
-   * @throws QmpCommandError, QmpDeadlineError, QmpClosedError
+   * @throws QmpCommandError, QmpDeadlineError, QmpClosedError, and the signal's reason
    */
   async execute(
     command: string,
     args: Readonly<Record<string, unknown>> = {},
-    { deadlineMs }: Deadline = { deadlineMs: DEADLINE_MS },
+    limit: Limit = { deadlineMs: DEADLINE_MS },
   ): Promise<unknown> {
     if (this.#closed !== undefined) throw this.#closed;
+    limit.signal?.throwIfAborted();
     const id = ++this.#lastId;
     const reply = new Promise<unknown>((resolve, reject) => this.#waiters.set(id, { command, resolve, reject }));
     this.#stream.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
     try {
-      return await this.#within(`reply to ${command}`, deadlineMs, reply);
+      return await this.#within(`reply to ${command}`, limit, reply);
     } finally {
       this.#waiters.delete(id);
     }
@@ -108,11 +112,11 @@ export class QmpClient {
 
   /**
    * The next event of that name, of those that `where` accepts.
-   * @throws QmpDeadlineError, QmpClosedError
+   * @throws QmpDeadlineError, QmpClosedError, and the signal's reason
    */
   async waitFor(
     name: string,
-    { deadlineMs, where }: Deadline & { where?: (event: QmpEvent) => boolean },
+    { where, ...limit }: Limit & { where?: (event: QmpEvent) => boolean },
   ): Promise<QmpEvent> {
     let stop = () => {};
     const seen = new Promise<QmpEvent>((resolve) => {
@@ -121,10 +125,16 @@ export class QmpClient {
       });
     });
     try {
-      return await this.#within(`event ${name}`, deadlineMs, seen);
+      return await this.#within(`event ${name}`, limit, seen);
     } finally {
       stop();
     }
+  }
+
+  /** Calls `listener` once when the connection has ended, after its last event; at once where it has. */
+  onClose(listener: (error: QmpClosedError) => void): void {
+    if (this.#closed === undefined) this.#closeListeners.add(listener);
+    else listener(this.#closed);
   }
 
   /** Hangs up; what is pending is rejected. The guest goes on. */
@@ -133,21 +143,22 @@ export class QmpClient {
     this.#stream.destroy();
   }
 
-  /** `work`, unless the deadline or the end of the connection comes first. */
-  async #within<T>(awaited: string, deadlineMs: number, work: Promise<T>): Promise<T> {
+  /** `work`, unless its limit or the end of the connection comes first. */
+  async #within<T>(awaited: string, { deadlineMs, signal }: Limit, work: Promise<T>): Promise<T> {
     if (this.#closed !== undefined) throw this.#closed;
-    let timer: NodeJS.Timeout | undefined;
-    let onClose: ((error: QmpClosedError) => void) | undefined;
-    const spoiled = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new QmpDeadlineError(awaited, deadlineMs)), deadlineMs);
-      onClose = reject;
-      this.#closeListeners.add(reject);
-    });
+    signal?.throwIfAborted();
+    const spoiled = Promise.withResolvers<never>();
+    const onAbort = () => spoiled.reject(signal?.reason);
+    const onLate = (ms: number) => spoiled.reject(new QmpDeadlineError(awaited, ms));
+    const timer = deadlineMs === undefined ? undefined : setTimeout(onLate, deadlineMs, deadlineMs);
+    this.#closeListeners.add(spoiled.reject);
+    signal?.addEventListener("abort", onAbort, { once: true });
     try {
-      return await Promise.race([work, spoiled]);
+      return await Promise.race([work, spoiled.promise]);
     } finally {
       clearTimeout(timer);
-      if (onClose !== undefined) this.#closeListeners.delete(onClose);
+      this.#closeListeners.delete(spoiled.reject);
+      signal?.removeEventListener("abort", onAbort);
     }
   }
 
