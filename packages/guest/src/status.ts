@@ -1,6 +1,7 @@
 /** What the daemon tells of itself to whoever asks on its control socket: types only, shared by the daemon and its client. */
 import type { CheckReport, Mode } from "@bernard/protocol/messages";
 import type { End } from "./end.ts";
+import type { Bite, LastEnd } from "./record.ts";
 
 export interface StatusReport {
   readonly version: string;
@@ -16,7 +17,7 @@ export interface StatusReport {
   readonly ended: string;
   readonly checks: readonly CheckStatus[];
   /** What would have ended the guest in the last 14 days, had the mode been `act` or the mute not been; oldest first. */
-  readonly would_fire: readonly EndStatus[];
+  readonly would_fire: readonly Bite[];
 }
 
 interface DeviceStatus {
@@ -46,19 +47,10 @@ export interface CheckStatus extends CheckReport {
   readonly end: End;
 }
 
-/** An end of the guest, or one that was not carried out. */
-export interface EndStatus {
-  /** Seconds since 1970. */
-  readonly at: number;
-  readonly check: string;
-  readonly reason: string;
-  readonly end: End;
-}
-
 /** Why the previous boot ended, as far as the daemon knows. */
 export interface LastReport {
   /** `by us`: by the daemon, as `record` tells; `fired`: the device fired; `unknown`: neither is known. */
-  readonly how: "by us" | "fired" | "unknown";
+  readonly how: LastEnd;
   /** What the daemon wrote down when it ended the guest; null: nothing, or it could not. */
-  readonly record: EndStatus | null;
+  readonly record: Bite | null;
 }

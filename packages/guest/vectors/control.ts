@@ -1,6 +1,7 @@
 /** Requests to the control socket, and what is answered. */
 import { answer, type Controlled } from "../src/control.ts";
-import type { CheckStatus, EndStatus, StatusReport } from "../src/status.ts";
+import type { Bite } from "../src/record.ts";
+import type { CheckStatus, StatusReport } from "../src/status.ts";
 import { suite } from "./vector.ts";
 
 const memory: CheckStatus = {
@@ -23,7 +24,7 @@ const head = {
   ended: "",
 } as const;
 
-const fire = (at: number): EndStatus => ({ at, check: "memory", reason: "1 % ü", end: "reboot" });
+const fire = (at: number): Bite => ({ at, check: "memory", reason: "1 % ü", end: "reboot" });
 
 /** A daemon that writes down what is asked of it. */
 class Daemon implements Controlled {

@@ -5,7 +5,8 @@ import { complain, pathOrNone } from "../configure.ts";
 import * as abi from "../linux/abi.ts";
 import { connectTo, controlPath } from "../linux/sockets.ts";
 import * as system from "../linux/system.ts";
-import type { CheckStatus, EndStatus, LastReport, StatusReport } from "../status.ts";
+import type { Bite } from "../record.ts";
+import type { CheckStatus, LastReport, StatusReport } from "../status.ts";
 
 /** A daemon that is busy or stopped for longer (ms) gives no answer. */
 const PATIENCE = 10_000;
@@ -17,7 +18,7 @@ const MOST_ANSWER = 128 * 1024;
 export interface Line {
   readonly status?: Omit<StatusReport, "checks" | "would_fire">;
   readonly check?: CheckStatus;
-  readonly would_fire?: EndStatus;
+  readonly would_fire?: Bite;
   readonly last?: LastReport;
   readonly error?: string;
   readonly done?: true;
