@@ -65,6 +65,14 @@ export interface CheckKind {
   create(context: Context): Check[];
 }
 
+/**
+ * What becomes of a trouble where things were not well once since start: it only alarms, for what was mistyped would be a loop of resets.
+ * @param never how that is told, `not alive`
+ */
+export function neverWell(reason: string, never: string): Pick<Reading, "reason"> & { readonly end: End } {
+  return { reason: `${reason}; ${never} once since start`, end: "alarm" };
+}
+
 /** The key `NAME-end`: what follows when this kind of check has failed. */
 export function endKey(name: string, fallback: End): Key {
   return { name: `${name}-end`, type: "choice", options: ENDS, fallback, help: `what follows when ${name} has failed` };

@@ -6,7 +6,7 @@
  * to another process is told by when that one started; a zombie is dead.
  */
 import { decode, encode, numberBehind } from "../bytes.ts";
-import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
+import { type Check, type CheckKind, endKey, neverWell, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
 import { type ProcessStatus, parseProcess } from "../kernel/process-status.ts";
 import { KILLED, type Platform, TIMED_OUT, UNBORN } from "../platform.ts";
@@ -69,8 +69,8 @@ class AliveCheck implements Check {
     const readings = { alive: Number(found.alive) };
     this.#hasLived ||= found.alive;
     if (found.alive) return { reason: "", readings };
-    if (this.#hasLived) return { reason: found.missing, readings, hold: this.#hold };
-    return { reason: `${found.missing}; not alive once since start`, readings, hold: this.#hold, end: "alarm" };
+    const trouble = { reason: found.missing, readings, hold: this.#hold };
+    return this.#hasLived ? trouble : { ...trouble, ...neverWell(found.missing, "not alive") };
   }
 }
 

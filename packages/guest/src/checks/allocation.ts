@@ -3,7 +3,7 @@
  * in line for the OOM killer, so that the attempt costs caches at most. Refused, killed, or not done in time: all the same. What could
  * not be had once since start is no reset's business: more than there ever is would be a loop of resets.
  */
-import type { Check, CheckKind, Reading, Use } from "../check.ts";
+import { type Check, type CheckKind, neverWell, type Reading, type Use } from "../check.ts";
 import type { End } from "../end.ts";
 import { PAGE_KIB, pagesKey } from "../kernel/meminfo.ts";
 import { type JobOutcome, KILLED, type Platform, TIMED_OUT, UNBORN } from "../platform.ts";
@@ -50,8 +50,8 @@ class AllocationCheck implements Check {
     const readings = { allocatable: Number(this.#problem === "") };
     if (this.#problem === "") return { reason: "", readings };
     const reason = `an attempt to take ${this.#kib} KiB of memory ${this.#problem}`;
-    if (this.#wasHad) return { reason, readings, hold: this.#hold };
-    return { reason: `${reason}; not had once since start`, readings, hold: this.#hold, end: "alarm" };
+    const trouble = { reason, readings, hold: this.#hold };
+    return this.#wasHad ? trouble : { ...trouble, ...neverWell(reason, "not had") };
   }
 }
 

@@ -5,7 +5,7 @@
  *                                   from Linux 6.11 it waits for a lock that a sick driver may hold for ever.
  */
 import { decode } from "../bytes.ts";
-import { type Check, type CheckKind, endKey, type Reading, type Use } from "../check.ts";
+import { type Check, type CheckKind, endKey, neverWell, type Reading, type Use } from "../check.ts";
 import type { End } from "../end.ts";
 import { interfaceProblem } from "../interface-name.ts";
 import type { Platform } from "../platform.ts";
@@ -45,9 +45,9 @@ class CarrierCheck implements Check {
     this.#wasUp ||= up;
     const readings = { up: Number(up) };
     if (up) return { reason: "", readings };
-    const what = state === undefined ? `there is no interface ${this.#interface}` : `${this.#interface} is ${state}`;
-    if (this.#wasUp) return { reason: what, readings, hold: this.#hold };
-    return { reason: `${what}; not up once since start`, readings, hold: this.#hold, end: "alarm" };
+    const reason = state === undefined ? `there is no interface ${this.#interface}` : `${this.#interface} is ${state}`;
+    const trouble = { reason, readings, hold: this.#hold };
+    return this.#wasUp ? trouble : { ...trouble, ...neverWell(reason, "not up") };
   }
 }
 

@@ -5,7 +5,7 @@
  * stat(2) waits for as long as its disk or server does: a hung one is trouble of its own. What was not well once since start is no
  * reset's business: a name that was mistyped would be a loop of resets.
  */
-import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
+import { type Check, type CheckKind, endKey, neverWell, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
 import { Freeze } from "../freeze.ts";
 import { KILLED, type Platform, TIMED_OUT, UNBORN } from "../platform.ts";
@@ -111,8 +111,7 @@ class FileCheck implements Check {
   }
 
   #ended(wasWell: boolean, judgement: Omit<Reading, "readings">): Omit<Reading, "readings"> {
-    if (wasWell) return judgement;
-    return { ...judgement, reason: `${judgement.reason}; not well once since start`, end: "alarm" };
+    return wasWell ? judgement : { ...judgement, ...neverWell(judgement.reason, "not well") };
   }
 }
 

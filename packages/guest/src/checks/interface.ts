@@ -8,7 +8,7 @@
  *   /sys/class/net/eth0/statistics/rx_bytes    "41233211\n", the number that /proc/net/dev has too, there for all of them at once
  */
 import { numberAt } from "../bytes.ts";
-import { type Check, type CheckKind, endKey, type Reading, type Use } from "../check.ts";
+import { type Check, type CheckKind, endKey, neverWell, type Reading, type Use } from "../check.ts";
 import type { End } from "../end.ts";
 import { interfaceProblem } from "../interface-name.ts";
 import type { Platform } from "../platform.ts";
@@ -68,8 +68,8 @@ class InterfaceCheck implements Check {
 
   #ended(reason: string, readings: Reading["readings"]): Reading {
     const since = Number.isNaN(this.#changedAt) ? {} : { since: this.#changedAt };
-    const reading = { reason, readings, hold: this.#hold, ...since };
-    return this.#hasReceived ? reading : { ...reading, reason: `${reason}; nor once since start`, end: "alarm" };
+    const trouble = { reason, readings, hold: this.#hold, ...since };
+    return this.#hasReceived ? trouble : { ...trouble, ...neverWell(reason, "nor") };
   }
 }
 

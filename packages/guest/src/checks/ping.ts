@@ -5,7 +5,7 @@
  * once each `interval`. The socket is opened anew after each such row, to follow routes and addresses that have changed. What has not
  * answered once since start is no reset's business: an address that was mistyped would be a loop of resets.
  */
-import { type Check, type CheckKind, endKey, type Reading } from "../check.ts";
+import { type Check, type CheckKind, endKey, neverWell, type Reading } from "../check.ts";
 import type { End } from "../end.ts";
 import { parseAddress } from "../ip-address.ts";
 import { defaultGateway } from "../kernel/default-route.ts";
@@ -81,13 +81,9 @@ class PingCheck implements Check {
     else if (now - this.#sentAt + JITTER >= (this.#unanswered > 0 ? interval : pace)) this.#ask(now);
     const readings = { unanswered: this.#unanswered };
     if (!this.#lost) return { reason: "", readings };
-    return {
-      reason: this.#explain(),
-      readings,
-      hold,
-      ...(this.#since === undefined ? {} : { since: this.#since }),
-      ...(this.#hasAnswered ? {} : { end: "alarm" }),
-    };
+    const reason = this.#explain();
+    const trouble = { reason, readings, hold, ...(this.#since === undefined ? {} : { since: this.#since }) };
+    return this.#hasAnswered ? trouble : { ...trouble, ...neverWell(reason, "not answered") };
   }
 
   #ask(now: number): void {
@@ -119,10 +115,9 @@ class PingCheck implements Check {
 
   #explain(): string {
     const errno = this.#errno === 0 ? "" : `, the last could not be sent (errno ${this.#errno})`;
-    const never = this.#hasAnswered ? "" : "; not answered once since start";
     const who = this.#asked === "" ? "there is no default route" : `${this.#asked} does not answer`;
     const requests = this.#limits.once ? "" : `: ${this.#unanswered} requests (ping-count = ${this.#limits.count})`;
-    return `${who}${requests}${errno}${never}`;
+    return `${who}${requests}${errno}`;
   }
 }
 
