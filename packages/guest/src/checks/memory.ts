@@ -96,7 +96,6 @@ class MemoryCheck implements Check {
     if (meminfo === undefined) return { reason: "", readings: {} };
     const available = availableKib(meminfo);
     const whole = wholeKib(meminfo);
-    const swapPercent = percent(numberBehind(meminfo, SWAP_FREE), numberBehind(meminfo, SWAP_TOTAL));
     const availablePercent = percent(available, whole);
     const minAvailable = Math.min(this.#limits.minAvailable, percent(ENOUGH, whole));
     const average = this.#takePressure(now);
@@ -104,7 +103,7 @@ class MemoryCheck implements Check {
 
     const short = availablePercent < minAvailable * (this.#over ? RECOVERED_AVAILABLE : 1);
     const recovered = this.#over ? RECOVERED_PRESSURE : 1;
-    const exhausted = short && Number.isNaN(average) && !(swapPercent >= SWAP_LEFT);
+    const exhausted = short && Number.isNaN(average) && !(swapLeft(meminfo) >= SWAP_LEFT);
     const neededAgain = exhausted ? this.#neededAgain.sample(now) : Number.NaN;
     const stalled = neededAgain >= FEW * recovered || stall >= this.#limits.maxPressure * recovered;
     this.#over = short && stalled;
@@ -142,6 +141,11 @@ class MemoryCheck implements Check {
       return `${left}, swap used up, ${Math.round(neededAgain)} pages a second needed again`;
     return `${left}, stalled ${round(stall)} % of the time (limit ${this.#limits.maxPressure} %)`;
   }
+}
+
+/** In percent; NaN without any swap. */
+function swapLeft(meminfo: Uint8Array): number {
+  return percent(numberBehind(meminfo, SWAP_FREE), numberBehind(meminfo, SWAP_TOTAL));
 }
 
 /** watchdog(8)'s `min-memory`: so many pages must be available, stalled or not. */

@@ -1,7 +1,7 @@
 /**
  * How often the kernel's memory management did something: counters of /proc/vmstat, since boot.
  *
- *   "nr_free_pages 12031\n ... pgmajfault 4711\n ... allocstall_normal 12\n ..."; read only once something looks wrong, for it is long
+ *   "nr_free_pages 12031\n ... pgmajfault 4711\n ... allocstall_normal 12\n ..."; for it is long, nobody reads it each round while all is well
  */
 import { behind, encode, numberAt } from "../bytes.ts";
 import type { Platform } from "../platform.ts";
