@@ -10,7 +10,7 @@ import {
 import { decodeEvent, type LibvirtEvent } from "./events.ts";
 import { encodePacket, type Header, type Packet, PacketSplitter, Program, Status, Type } from "./packet.ts";
 import { domain, type Procedure, procedures } from "./procedures.ts";
-import { RpcStream } from "./rpc-stream.ts";
+import { RpcStream, type StreamWire } from "./rpc-stream.ts";
 import { type CallOptions, TimeLimit } from "./time-limit.ts";
 import { type Codec, decode, encode, int, optional, string, struct, uuid, XdrError } from "./xdr.ts";
 
@@ -53,16 +53,6 @@ interface Waiter {
   readonly reject: (error: Error) => void;
   /** Nobody waits any more; its reply, if it comes, is no surprise. */
   abandoned: boolean;
-}
-
-/** What a stream needs of its connection. */
-export interface StreamWire {
-  send(status: number, payload?: Uint8Array): boolean;
-  /** Stops reading from the daemon: everything on this connection waits. */
-  pause(): void;
-  resume(): void;
-  /** The daemon has no more to say on it. */
-  forget(): void;
 }
 
 export class RpcConnection {

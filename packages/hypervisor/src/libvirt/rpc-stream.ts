@@ -5,10 +5,19 @@
  */
 import { Duplex } from "node:stream";
 import { Status } from "./packet.ts";
-import type { StreamWire } from "./rpc-connection.ts";
 
 /** Bytes in one packet of a stream (VIR_NET_MESSAGE_LEGACY_PAYLOAD_MAX): all that every daemon takes. */
 const CHUNK_BYTES = 262_120;
+
+/** What a stream needs of its connection. */
+export interface StreamWire {
+  send(status: number, payload?: Uint8Array): boolean;
+  /** Stops reading from the daemon: everything on this connection waits. */
+  pause(): void;
+  resume(): void;
+  /** The daemon has no more to say on it. */
+  forget(): void;
+}
 
 export class RpcStream extends Duplex {
   /** The call that opened it. */
