@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import type { Duplex } from "node:stream";
 import { ConnectionPool } from "./connection-pool.ts";
 import { domains, type GuestState } from "./domains.ts";
-import { LibvirtStreamLimitError } from "./errors.ts";
+import { LibvirtClosedError, LibvirtStreamLimitError } from "./errors.ts";
 import { openConnection } from "./open-connection.ts";
 import {
   type Args,
@@ -31,6 +31,7 @@ const SCREENSHOT_BYTES = 128 * 1024 * 1024;
 export class Libvirt {
   readonly #target: Target;
   readonly #pool: ConnectionPool;
+  readonly #closing = new AbortController();
   readonly #watches = new Set<Watch>();
   readonly #streams = new Set<RpcConnection>();
 
@@ -141,18 +142,22 @@ export class Libvirt {
   async watch(listener: (message: WatchMessage) => void, options: WatchOptions = {}): Promise<Watch> {
     const watch = await Watch.start((within) => this.#open(within), listener, options);
     this.#watches.add(watch);
+    if (this.#closing.signal.aborted) watch.close();
+    this.#closing.signal.throwIfAborted();
     return watch;
   }
 
   /** Hangs up, ends the watches and the streams; calls under way are rejected. */
   close(): void {
+    this.#closing.abort(new LibvirtClosedError("we hung up"));
     this.#pool.close();
     for (const watch of this.#watches) watch.close();
     for (const connection of this.#streams) connection.close();
   }
 
-  #open(options: CallOptions): Promise<RpcConnection> {
-    return openConnection(this.#target, options);
+  #open({ deadlineMs, signal }: CallOptions): Promise<RpcConnection> {
+    const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])];
+    return openConnection(this.#target, { deadlineMs, signal: AbortSignal.any(signals) });
   }
 }
 

@@ -3,13 +3,13 @@
  * registered again, and what happened meanwhile is found by comparing states.
  */
 
-import { type DomainState, stateAfter } from "./domain-state.ts";
 import { domains, type GuestState } from "./domains.ts";
 import { isRefusal } from "./errors.ts";
 import { type EventName, events, type LibvirtEvent } from "./events.ts";
-import { type Domain, procedures } from "./procedures.ts";
+import { KnownGuests } from "./known-guests.ts";
+import { procedures } from "./procedures.ts";
 import type { RpcConnection } from "./rpc-connection.ts";
-import type { CallOptions } from "./time-limit.ts";
+import { type CallOptions, TimeLimit } from "./time-limit.ts";
 
 /** Milliseconds before the first try to connect again, and between two tries at most; each wait is twice the one before. */
 const RETRY_MS = 100;
@@ -32,7 +32,8 @@ export type WatchMessage =
    */
   | { readonly type: "missed"; readonly before: GuestState | undefined; readonly after: GuestState | undefined };
 
-export interface WatchOptions {
+/** The limit is that of the first connection. */
+export interface WatchOptions extends CallOptions {
   /** Tells QEMU's own events too (`monitor`); needs a connection that may write. */
   readonly monitor?: boolean;
 }
@@ -42,8 +43,9 @@ export class Watch {
   readonly #listener: (message: WatchMessage) => void;
   readonly #options: WatchOptions;
   readonly #closing = new AbortController();
-  readonly #guests = new Map<string, GuestState>();
+  readonly #guests = new KnownGuests();
   #connection: RpcConnection | undefined;
+  #heardBefore = false;
   #retryMs = RETRY_MS;
   #retry: NodeJS.Timeout | undefined;
 
@@ -67,8 +69,16 @@ export class Watch {
     options: WatchOptions = {},
   ): Promise<Watch> {
     const watch = new Watch(open, listener, options);
-    await watch.#connect(true);
-    return watch;
+    const limit = new TimeLimit("events", options);
+    try {
+      await limit.race(watch.#connect(options.deadlineMs));
+      return watch;
+    } catch (error) {
+      watch.close();
+      throw error;
+    } finally {
+      limit.end();
+    }
   }
 
   /** Hears nothing any more. */
@@ -78,8 +88,9 @@ export class Watch {
     this.#connection?.close();
   }
 
-  async #connect(first: boolean): Promise<void> {
-    const connection = await this.#open({ signal: this.#closing.signal });
+  async #connect(deadlineMs?: number): Promise<void> {
+    const within = { deadlineMs, signal: this.#closing.signal };
+    const connection = await this.#open(within);
     // What comes before the states are known is told after them, in its order.
     let held: LibvirtEvent[] | undefined = [];
     connection.onEvent((event) => {
@@ -87,11 +98,12 @@ export class Watch {
       else held.push(event);
     });
     try {
-      const unsupported = await this.#register(connection);
-      const guests = await domains(connectionCaller(connection));
+      const unsupported = await this.#register(connection, within);
+      const guests = await domains(connectionCaller(connection, within));
       this.#closing.signal.throwIfAborted();
-      if (!first) this.#compare(guests);
-      this.#adopt(guests);
+      const changes = this.#guests.adopt(guests);
+      if (this.#heardBefore) for (const change of changes) this.#listener({ type: "missed", ...change });
+      this.#heardBefore = true;
       this.#listener({ type: "connected", guests, unsupported });
       for (const event of held) this.#tell(event);
       held = undefined;
@@ -105,12 +117,12 @@ export class Watch {
   }
 
   /** The events that this libvirt does not know. */
-  async #register(connection: RpcConnection): Promise<(EventName | "monitor")[]> {
+  async #register(connection: RpcConnection, within: CallOptions): Promise<(EventName | "monitor")[]> {
     const unsupported: (EventName | "monitor")[] = [];
     for (const [name, { id }] of Object.entries(events)) {
       const asked = { event: id, domain: undefined };
       const procedure = procedures.connectDomainEventCallbackRegisterAny;
-      await connection.call(`the event ${name}`, procedure, asked).catch((error: unknown) => {
+      await connection.call(`the event ${name}`, procedure, asked, within).catch((error: unknown) => {
         if (!isUnsupported(error)) throw error;
         unsupported.push(name as EventName);
       });
@@ -118,7 +130,7 @@ export class Watch {
     if (this.#options.monitor === true) {
       const asked = { domain: undefined, event: undefined, flags: 0 };
       const procedure = procedures.qemuConnectDomainMonitorEventRegister;
-      await connection.call("QEMU's events", procedure, asked).catch((error: unknown) => {
+      await connection.call("QEMU's events", procedure, asked, within).catch((error: unknown) => {
         if (!isUnsupported(error)) throw error;
         unsupported.push("monitor");
       });
@@ -132,45 +144,14 @@ export class Watch {
     this.#retryMs = Math.min(2 * retryMs, RETRY_MAX_MS);
     this.#listener({ type: "disconnected", error, retryMs });
     this.#retry = setTimeout(() => {
-      this.#connect(false).catch((again: unknown) =>
-        this.#lost(again instanceof Error ? again : new Error(`${again}`)),
-      );
+      this.#connect().catch((again: unknown) => this.#lost(again instanceof Error ? again : new Error(`${again}`)));
     }, retryMs);
   }
 
   #tell(event: LibvirtEvent): void {
-    if (event.type === "lifecycle") this.#follow(event.domain, event.event, stateAfter(event.event, event.detail));
+    if (event.type === "lifecycle") this.#guests.follow(event);
     this.#listener(event);
   }
-
-  #follow(domain: Domain, event: string, state: DomainState | undefined): void {
-    const known = this.#guests.get(domain.uuid);
-    if (event === "undefined" && (known === undefined || known.state === "shutoff")) this.#guests.delete(domain.uuid);
-    else if (state !== undefined) this.#guests.set(domain.uuid, { domain, ...state });
-    else if (known === undefined) this.#guests.set(domain.uuid, { domain, state: "shutoff", reason: "unknown" });
-  }
-
-  #compare(guests: readonly GuestState[]): void {
-    const gone = new Map(this.#guests);
-    for (const after of guests) {
-      const before = gone.get(after.domain.uuid);
-      gone.delete(after.domain.uuid);
-      if (before === undefined || !isSame(before, after)) this.#listener({ type: "missed", before, after });
-    }
-    for (const before of gone.values()) this.#listener({ type: "missed", before, after: undefined });
-  }
-
-  #adopt(guests: readonly GuestState[]): void {
-    this.#guests.clear();
-    for (const guest of guests) this.#guests.set(guest.domain.uuid, guest);
-  }
-}
-
-/** The same process in the same state; why it is paused counts, why it runs or is off does not. */
-function isSame(one: GuestState, other: GuestState): boolean {
-  if (one.state !== other.state || one.domain.name !== other.domain.name) return false;
-  if (one.state === "shutoff") return true;
-  return one.domain.id === other.domain.id && (one.state !== "paused" || one.reason === other.reason);
 }
 
 /** An older libvirt says "internal error: unsupported event ID". */
@@ -180,6 +161,6 @@ const isUnsupported = (error: unknown): boolean =>
   (isRefusal(error, "internalError") && error.description.includes("unsupported event"));
 
 const connectionCaller =
-  (connection: RpcConnection): Parameters<typeof domains>[0] =>
+  (connection: RpcConnection, within: CallOptions): Parameters<typeof domains>[0] =>
   (name, args) =>
-    connection.call(name, procedures[name] as never, args as never);
+    connection.call(name, procedures[name] as never, args as never, within);
