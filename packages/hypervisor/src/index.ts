@@ -1,3 +1,4 @@
 /** One interface to every hypervisor; see hypervisor.ts. */
 export { type FailureKind, HypervisorError, isFailure } from "./errors.ts";
 export type * from "./hypervisor.ts";
+export { type OpenOptions, openHypervisor } from "./open-hypervisor.ts";

@@ -1,5 +1,5 @@
 /** What can go wrong with libvirt: one class per failure, each with a stable `code` and a hint. */
-import { UserError } from "@bernard/tools";
+import { errorCode, UserError } from "@bernard/tools";
 
 /** libvirt's codes that somebody may act on (virErrorNumber), and what its reader can do about them. */
 const REFUSALS = {
@@ -14,6 +14,7 @@ const REFUSALS = {
   noDomain: [42, "the guest is gone, or was renamed; list the guests again"],
   authFailed: [45, "join the group libvirt, or let polkit's action org.libvirt.unix.manage allow it"],
   operationInvalid: [55, "the guest is not in the state that this needs; look at its state"],
+  configUnsupported: [67, "this libvirt, or its QEMU, cannot have a guest like that"],
   operationTimeout: [68, "another job holds the guest, or its QEMU does not answer; try again, or look at its storage"],
   noStream: [73, undefined],
   argumentUnsupported: [74, "this libvirt, or this kind of hypervisor, does not take that argument"],
@@ -130,6 +131,11 @@ export class LibvirtProtocolError extends UserError {
 /** There is nobody to speak to, or we may not. */
 export class LibvirtConnectError extends UserError {
   readonly code = "LIBVIRT_CONNECT";
+
+  /** Whether somebody is there who does not let us in. */
+  get denied(): boolean {
+    return ["EACCES", "EPERM"].includes(errorCode(this.cause) ?? "");
+  }
 
   constructor(what: string, hint: string, cause?: Error) {
     super(what, hint, 3);
