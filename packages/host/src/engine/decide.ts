@@ -1,0 +1,93 @@
+/**
+ * All judgement about one guest: what an input makes of what is known, and what is to be done about it. Pure: the same inputs
+ * give the same effects to the byte, at any time and in any place.
+ */
+import { readAt } from "./cross-check.ts";
+import { follow, type GuestRecord } from "./guest-record.ts";
+import type { Effect, Incident, Outcome, Sign } from "./incident.ts";
+import type { Input } from "./input.ts";
+import type { Settings } from "./settings.ts";
+import { rules } from "./signs/index.ts";
+import { isRunning } from "./signs/states.ts";
+
+/** Milliseconds after a sign in which a message may still be one that was sent before it. */
+const LATE_MESSAGE_MS = 2_000;
+
+export interface Decision {
+  readonly record: GuestRecord;
+  /** In the order in which they are to be carried out. */
+  readonly effects: readonly Effect[];
+}
+
+/**
+ * @param before `newRecord` where the guest was never seen
+ * @param nextId the number that an incident gets that begins here
+ */
+export function decide(before: GuestRecord, input: Input, settings: Settings, nextId: number): Decision {
+  const now = follow(before, input, settings);
+  const effects: Effect[] = [];
+  let { incident } = now;
+  for (const rule of rules) {
+    const detail = rule.found({ before, now, input, settings });
+    if (detail === undefined || incident?.signs.some(({ sign }) => sign === rule.sign)) continue;
+    const sign: Sign = { sign: rule.sign, at: input.at, detail };
+    incident = withSign(incident, sign, now, nextId);
+    effects.push(incident.signs.length === 1 ? { type: "open", incident } : { type: "sign", id: incident.id, sign }, {
+      type: "evidence",
+      id: incident.id,
+      uuid: input.uuid,
+      sign: rule.sign,
+    });
+    if (input.at < now.mutedUntil) continue;
+    effects.push({ type: "alert", id: incident.id, sign });
+    const help = rule.remedy?.(now);
+    if (help !== undefined) effects.push({ type: "would", id: incident.id, ...help });
+  }
+  const outcome = incident && outcomeOf(incident, now, input, settings);
+  if (incident !== undefined && outcome !== undefined) {
+    effects.push({ type: "close", id: incident.id, outcome, at: input.at });
+    incident = undefined;
+  }
+  const asks = input.at >= (readAt(now, settings) ?? Number.POSITIVE_INFINITY);
+  if (asks) effects.push({ type: "read", uuid: input.uuid });
+  return { record: { ...now, incident, askedAt: asks ? input.at : now.askedAt }, effects };
+}
+
+/** When the guest is to be judged again though nothing happens; undefined: not before it does. */
+export function dueAt(now: GuestRecord, settings: Settings): number | undefined {
+  const times = rules.map((rule) =>
+    now.incident?.signs.some(({ sign }) => sign === rule.sign) ? undefined : rule.dueAt?.(now, settings),
+  );
+  times.push(readAt(now, settings), now.incident && calmAt(now.incident, now, settings));
+  const due = times.filter((time) => time !== undefined);
+  return due.length === 0 ? undefined : Math.min(...due);
+}
+
+function withSign(incident: Incident | undefined, sign: Sign, { guest }: GuestRecord, nextId: number): Incident {
+  const { uuid, name } = guest;
+  if (incident === undefined) return { id: nextId, uuid, name, signs: [sign], lastSignAt: sign.at };
+  return { ...incident, signs: [...incident.signs, sign], lastSignAt: sign.at };
+}
+
+function outcomeOf(incident: Incident, now: GuestRecord, input: Input, settings: Settings): Outcome | undefined {
+  if (input.type === "gone") return "gone";
+  const signs = new Set(incident.signs.map(({ sign }) => sign));
+  if (rules.some((rule) => signs.has(rule.sign) && rule.lasts?.(now))) return undefined;
+  if (now.guest.state === "shutoff") return "off";
+  if (isWell(input) && input.at - incident.lastSignAt >= LATE_MESSAGE_MS) return "back";
+  return input.at >= (calmAt(incident, now, settings) ?? Number.POSITIVE_INFINITY) ? "calm" : undefined;
+}
+
+/** A daemon that has just begun, or that finds nothing wrong. */
+function isWell(input: Input): boolean {
+  if (input.type !== "message") return false;
+  const { message } = input;
+  return (
+    message.type === "hello" || (message.type === "beat" && message.checks.every((each) => each.verdict === "healthy"))
+  );
+}
+
+/** Of a guest whose daemon will tell, nothing is taken for granted. */
+function calmAt(incident: Incident, now: GuestRecord, { calmMs }: Settings): number | undefined {
+  return isRunning(now) && !now.hasDaemon ? incident.lastSignAt + calmMs : undefined;
+}
