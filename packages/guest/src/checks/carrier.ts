@@ -7,7 +7,7 @@
 import { decode } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, neverWell, type Reading, type Use } from "../check.ts";
 import type { End } from "../end.ts";
-import { interfaceProblem } from "../interface-name.ts";
+import { interfaceKey } from "../interface-name.ts";
 import type { Platform } from "../platform.ts";
 
 const ENETUNREACH = 101;
@@ -52,17 +52,7 @@ class CarrierCheck implements Check {
 }
 
 export const carrier: CheckKind = {
-  keys: [
-    {
-      name: "carrier",
-      type: "texts",
-      form: "NAME",
-      most: 16,
-      problemWith: interfaceProblem,
-      help: "network interface that must have a link; one line each",
-    },
-    endKey("carrier", "alarm"),
-  ],
+  keys: [interfaceKey("carrier", "network interface that must have a link; one line each"), endKey("carrier", "alarm")],
   create({ settings, platform, use }) {
     const hold = settings.number("retry-timeout") * 1000;
     const end = settings.end("carrier");

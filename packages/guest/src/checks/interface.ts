@@ -10,7 +10,7 @@
 import { numberAt } from "../bytes.ts";
 import { type Check, type CheckKind, endKey, neverWell, type Reading, type Use } from "../check.ts";
 import type { End } from "../end.ts";
-import { interfaceProblem } from "../interface-name.ts";
+import { interfaceKey } from "../interface-name.ts";
 import type { Platform } from "../platform.ts";
 
 const ENETUNREACH = 101;
@@ -75,14 +75,7 @@ class InterfaceCheck implements Check {
 
 export const networkInterface: CheckKind = {
   keys: [
-    {
-      name: "interface",
-      type: "texts",
-      form: "NAME",
-      most: 16,
-      problemWith: interfaceProblem,
-      help: "network interface that must receive something now and then; one line each",
-    },
+    interfaceKey("interface", "network interface that must receive something now and then; one line each"),
     endKey("interface", "reboot"),
   ],
   create({ settings, platform, use }) {
