@@ -3,6 +3,9 @@ import { errorLine, UserError } from "@bernard/tools";
 import { Command, CommanderError } from "commander";
 import { acpiTableCommand } from "./commands/acpi-table.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { guestsCommand } from "./commands/guests.ts";
+import { watchCommand } from "./commands/watch.ts";
 
 const program = new Command("bernard")
   .description("Self-rescue for KVM virtual machines.")
@@ -10,7 +13,8 @@ const program = new Command("bernard")
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(`${usageLine(text)}\n`) });
 
-for (const command of [acpiTableCommand(), demoCommand()]) program.addCommand(command.copyInheritedSettings(program));
+const commands = [acpiTableCommand(), demoCommand(), doctorCommand(), guestsCommand(), watchCommand()];
+for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
 
 // Whoever read us has gone (`| head`): nothing is left to say, and process.exit undoes what must be undone.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => process.exit(1));

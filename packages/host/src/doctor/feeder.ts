@@ -1,6 +1,6 @@
 /** Who feeds a guest's watchdog device, as far as the facts tell. */
 
-import type { Hardware } from "@bernard/hypervisor";
+import type { Guest, Hardware } from "@bernard/hypervisor";
 import { CHANNEL_NAME } from "@bernard/protocol/messages";
 import type { Facts } from "./facts.ts";
 
@@ -15,12 +15,25 @@ export function isOpen({ channels }: Hardware, name: string): boolean | undefine
   return channels.find((channel) => channel.name === name)?.open;
 }
 
-/** Undefined where there is no device to feed, or where that is not known; `nobody` where the guest is off. */
-export function feeder({ guest, hardware, heard, inside }: Facts): Feeder | undefined {
-  if (hardware instanceof Error || hardware.watchdogs.length === 0) return undefined;
-  if (guest.state === "shutoff" || guest.state === "crashed") return "nobody";
+/** Undefined where there is no device to feed, or where that is not known, and of a guest that is off. */
+export function feeder({
+  guest,
+  hardware,
+  heard,
+  inside,
+}: Omit<Facts, "nextStart" | "libvirt" | "fireMark">): Feeder | undefined {
+  if (hardware instanceof Error || hardware.watchdogs.length === 0 || guest.run === undefined) return undefined;
   if (heard.state === "beat") return heard.feeds > 0 ? "bernard-guest" : "nobody";
   if (heard.state !== "silent" && isOpen(hardware, CHANNEL_NAME) === true) return "bernard-guest";
   if (inside?.devices === undefined) return "unknown";
   return inside.devices.some(({ active }) => active) ? "another" : "nobody";
+}
+
+/** As far as the state of its channels tells, with nobody asked; `agent`: qemu-guest-agent is there to ask. */
+export function feederByChannels(
+  guest: Guest,
+  hardware: Hardware,
+): { readonly feeder: Feeder | undefined; readonly agent: boolean } {
+  const unasked = { heard: { state: "unasked" }, inside: undefined } as const;
+  return { feeder: feeder({ guest, hardware, ...unasked }), agent: isOpen(hardware, AGENT_CHANNEL) === true };
 }

@@ -1,4 +1,7 @@
-/** A device that libvirt before 9.1 does not know of, in a guest without any that it knows: libvirtd crashes when it fires. */
+/**
+ * A device that libvirt before 9.1 does not know of, in a guest without any that it knows: libvirtd crashes when it fires.
+ * It may come from `qemu:commandline`, or with a machine q35 of QEMU 8.0 and later.
+ */
 import type { Rule } from "../finding.ts";
 import { isBefore } from "../libvirt-version.ts";
 import { inCommand } from "../words.ts";
@@ -7,12 +10,12 @@ export const crashesLibvirt: Rule = {
   id: "crashes-libvirt",
   find: ({ guest, hardware, libvirt }) => {
     if (hardware instanceof Error || !isBefore(libvirt, 9, 1)) return undefined;
-    const outside = hardware.watchdogs.filter(({ origin }) => origin === "outside");
-    if (outside.length === 0 || hardware.watchdogs.some(({ origin }) => origin === "declared")) return undefined;
+    const outside = hardware.watchdogs.find(({ origin }) => origin === "outside");
+    if (outside === undefined || hardware.watchdogs.some(({ origin }) => origin === "declared")) return undefined;
     return {
       severity: "problem",
-      what: `its ${outside[0]?.model} was put in behind libvirt's back (qemu:commandline): libvirt ${libvirt} crashes when it fires`,
-      cure: `take it out with virsh edit, then bernard protect ${inCommand(guest)}; or bring libvirt to 9.1`,
+      what: `libvirt ${libvirt} does not know of its ${outside.model}, and crashes when that fires`,
+      cure: `bernard protect ${inCommand(guest)} gives it one that libvirt knows; or bring libvirt to 9.1`,
     };
   },
 };

@@ -6,7 +6,6 @@ import { deadDevice } from "./dead-device.ts";
 import { dumpResumes } from "./dump-resumes.ts";
 import { feederUnknown } from "./feeder-unknown.ts";
 import { firedAndPaused } from "./fired-and-paused.ts";
-import { itcoInert } from "./itco-inert.ts";
 import { nextStartDiffers } from "./next-start-differs.ts";
 import { noAnswer } from "./no-answer.ts";
 import { noChannel } from "./no-channel.ts";
@@ -20,6 +19,7 @@ import { silentFeeder } from "./silent-feeder.ts";
 import { staysOff } from "./stays-off.ts";
 import { storagePaused } from "./storage-paused.ts";
 import { unfed } from "./unfed.ts";
+import { unknownAction } from "./unknown-action.ts";
 import { weakAction } from "./weak-action.ts";
 
 export const rules: readonly Rule[] = [
@@ -36,8 +36,8 @@ export const rules: readonly Rule[] = [
   pauseUnanswered,
   weakAction,
   staysOff,
+  unknownAction,
   crashesLibvirt,
-  itcoInert,
   severalWatchdogs,
   nextStartDiffers,
   shortForCrashDump,

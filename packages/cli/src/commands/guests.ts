@@ -1,0 +1,87 @@
+/** `bernard guests`: every guest, its watchdog device, and who feeds that as far as it is known. */
+import type { Guest, Hardware, Hypervisor } from "@bernard/hypervisor";
+import { Command } from "commander";
+import { connectOption } from "../connect-option.ts";
+
+/** Milliseconds that a guest's hardware may take to be told: one that is stuck must not keep the others from the screen. */
+const ANSWER_MS = 3000;
+
+/** Guests that are asked for at a time: a few more than libvirt works on. */
+const AT_A_TIME = 32;
+
+interface Flags {
+  readonly connect: string;
+  readonly json?: true;
+}
+
+interface Row {
+  readonly guest: Guest;
+  readonly hardware: Hardware | Error;
+}
+
+export function guestsCommand(): Command {
+  return new Command("guests")
+    .description("List every guest with its watchdog device, and who feeds that as far as it is known.")
+    .addOption(connectOption())
+    .option("--json", "print a JSON array")
+    .action(async ({ connect, json }: Flags) => {
+      const { openHypervisor } = await import("@bernard/hypervisor");
+      const hypervisor = await openHypervisor(connect, { readOnly: true });
+      try {
+        const rows = await rowsOf(hypervisor);
+        const lines = json === true ? await asJson(rows) : await asTable(rows);
+        process.stdout.write(lines.map((line) => `${line}\n`).join(""));
+      } finally {
+        hypervisor.close();
+      }
+    });
+}
+
+/** In the hypervisor's order; a guest that is gone meanwhile is left out. */
+async function rowsOf(hypervisor: Hypervisor): Promise<Row[]> {
+  const { isFailure } = await import("@bernard/hypervisor");
+  const guests = await hypervisor.guests();
+  const rows: (Row | undefined)[] = guests.map(() => undefined);
+  const places = guests.entries();
+  const worker = async () => {
+    for (const [place, guest] of places) {
+      try {
+        rows[place] = { guest, hardware: await hypervisor.hardware(guest, "now", { deadlineMs: ANSWER_MS }) };
+      } catch (error) {
+        if (isFailure(error, "unreachable") || !(error instanceof Error)) throw error;
+        if (!isFailure(error, "gone")) rows[place] = { guest, hardware: error };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, worker));
+  return rows.filter((row) => row !== undefined);
+}
+
+async function asTable(rows: readonly Row[]): Promise<string[]> {
+  const { feederByChannels } = await import("@bernard/host");
+  const { printable } = await import("@bernard/protocol");
+  const { errorLine } = await import("@bernard/tools");
+  const { devicesOf, stateOf, table } = await import("../print.ts");
+  const cells = rows.map(({ guest, hardware }) => {
+    if (hardware instanceof Error) return [guest.name, stateOf(guest), "?", "?", "?", errorLine(hardware)];
+    const { feeder, agent } = feederByChannels(guest, hardware);
+    const who = feeder === "unknown" && agent ? "unknown (agent there)" : (feeder ?? "-");
+    return [guest.name, stateOf(guest), hardware.machine, devicesOf(hardware), hardware.action ?? "-", who];
+  });
+  return table([["NAME", "STATE", "MACHINE", "DEVICE", "ACTION", "FEEDER"], ...cells.map((row) => row.map(printable))]);
+}
+
+/** One guest a line, so that a person may read it too. */
+async function asJson(rows: readonly Row[]): Promise<string[]> {
+  const { feederByChannels } = await import("@bernard/host");
+  const { errorLine } = await import("@bernard/tools");
+  const { json } = await import("../print.ts");
+  const objects = rows.map(({ guest: { name, uuid, state, reason, run }, hardware }) => {
+    const guest = { guest: name, uuid, state, reason };
+    if (hardware instanceof Error) return { ...guest, error: errorLine(hardware) };
+    const { machine, watchdogs, action } = hardware;
+    const { feeder, agent } = feederByChannels({ name, uuid, state, reason, run }, hardware);
+    return { ...guest, machine, devices: watchdogs, action: action ?? null, feeder: feeder ?? null, agent };
+  });
+  return ["[", ...objects.map((each, place) => `${json(each)}${place < objects.length - 1 ? "," : ""}`), "]"];
+}

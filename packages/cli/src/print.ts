@@ -1,0 +1,36 @@
+/** What commands print: tables, JSON that is safe on a terminal, words that several of them use. */
+import type { Guest, Hardware } from "@bernard/hypervisor";
+
+/** Rows with their columns aligned; the last column is as long as it is. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, column) => {
+      widths[column] = Math.max(widths[column] ?? 0, cell.length);
+    });
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+/** One line of JSON in which nothing moves a terminal's cursor: what `printable` would replace is escaped as JSON does. */
+export function json(value: unknown): string {
+  return JSON.stringify(value).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`,
+    ).join(""),
+  );
+}
+
+/** `paused (watchdog)` */
+export const stateOf = ({ state, reason }: Pick<Guest, "state" | "reason">): string =>
+  reason === "unknown" ? state : `${state} (${reason})`;
+
+/** `i6300esb`, `itco (implicit), i6300esb`, `-`. */
+export const devicesOf = ({ watchdogs }: Hardware): string =>
+  watchdogs.map(({ model, origin }) => (origin === "declared" ? model : `${model} (${origin})`)).join(", ") || "-";
