@@ -574,7 +574,7 @@ test("guests that are silent together on a starved host are the host's incident,
       [300, beat()],
     ]),
     fourGuests({ host: BUSY }),
-    400,
+    320,
   );
   assert.deepEqual(told.flatMap(inWords), [
     "36 open overload: 4 guests are silent while the host has too much to do",
