@@ -41,7 +41,7 @@ export function decide(before: GuestRecord, input: Input, settings: Settings, ne
     if (input.at < now.mutedUntil) continue;
     effects.push({ type: "alert", id: incident.id, sign });
     const help = rule.remedy?.(now);
-    if (help !== undefined) effects.push({ type: "would", id: incident.id, ...help });
+    if (help !== undefined) effects.push({ type: "would", id: incident.id, at: input.at, ...help });
   }
   const outcome = incident && outcomeOf(incident, now, input, settings);
   if (incident !== undefined && outcome !== undefined) {

@@ -45,7 +45,7 @@ export type Effect =
   /** Take what can be had of the guest, now. */
   | { readonly type: "evidence"; readonly id: number; readonly uuid: string; readonly sign: SignName }
   /** Observing, nothing is done to a guest: this is what would be. */
-  | { readonly type: "would"; readonly id: number; readonly remedy: Remedy; readonly why: string }
+  | { readonly type: "would"; readonly id: number; readonly at: number; readonly remedy: Remedy; readonly why: string }
   | { readonly type: "alert"; readonly id: number; readonly sign: Sign }
   /** Read the guest's counters and the host's pressure. */
   | { readonly type: "read"; readonly uuid: string };

@@ -1,0 +1,301 @@
+/**
+ * The journal: what is known of guests, their incidents, and what is still to be told of them, in one SQLite file. Each step is
+ * one transaction: what the engine has decided is on disk whole before anything of it is done, or not at all.
+ */
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { Effect, Outcome, Sign, SignName } from "../engine/incident.ts";
+import { migrate } from "./schema.ts";
+
+/** What has to outlive the daemon of a guest's record. Times are of the calendar, in milliseconds. */
+export interface GuestFacts {
+  readonly uuid: string;
+  readonly name: string;
+  /** Whether bernard-guest was ever heard. */
+  readonly hasDaemon: boolean;
+  readonly boot: string | undefined;
+  readonly mutedUntil: number;
+  readonly ends: readonly number[];
+}
+
+/** An incident as it is kept. Times are of the calendar, in milliseconds. */
+export interface KeptIncident {
+  readonly id: number;
+  /** Undefined: of the host. */
+  readonly uuid: string | undefined;
+  readonly name: string;
+  readonly openedAt: number;
+  readonly closedAt: number | undefined;
+  readonly outcome: Outcome | undefined;
+  readonly signs: readonly Sign[];
+  /** What would have been done, one entry a sign that asks for something. */
+  readonly would: readonly { readonly at: number; readonly remedy: string; readonly why: string }[];
+}
+
+/** An alert on its way to one receiver. */
+export interface QueuedAlert {
+  readonly id: number;
+  readonly receiver: string;
+  readonly incident: number;
+  readonly sign: SignName;
+  readonly attempts: number;
+  readonly nextTryAt: number;
+}
+
+export interface IncidentFilter {
+  /** UUID or name. */
+  readonly guest?: string | undefined;
+  /** Opened, or still open, since then. */
+  readonly since?: number | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** How an effect's time becomes one of the calendar. */
+export type Calendar = (at: number) => number;
+
+/** Its pages can be read, and contradict each other. */
+export class CorruptJournalError extends Error {}
+
+export class Journal {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** Holds the file for itself alone until it is closed. @throws SQLite's errors; see open-journal.ts */
+  constructor(path: string) {
+    this.#db = new DatabaseSync(path);
+    this.#db.exec(
+      "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
+    );
+    migrate(this.#db);
+  }
+
+  /** Reads all of it. @throws SQLite's error where it is corrupt */
+  check(): void {
+    const found = this.#all("PRAGMA quick_check").map((row) => String(row.quick_check));
+    if (found[0] !== "ok") throw new CorruptJournalError(found[0] ?? "it cannot be checked");
+  }
+
+  /** The first number of an incident that was never given. */
+  get nextIncident(): number {
+    const row = this.#get("SELECT seq FROM sqlite_sequence WHERE name = 'incident'");
+    return Number(row?.seq ?? 0) + 1;
+  }
+
+  /**
+   * Writes one step of the engine: its effects, what is known of the guest afterwards, and an alert for each receiver.
+   * @param guest undefined where the step changed nothing that has to be kept
+   */
+  commit(
+    effects: readonly Effect[],
+    guest: GuestFacts | undefined,
+    receivers: readonly string[],
+    calendar: Calendar,
+  ): void {
+    this.#transaction(() => {
+      for (const effect of effects) this.#write(effect, receivers, calendar);
+      if (guest !== undefined) this.#keepGuest(guest);
+    });
+  }
+
+  /** What is known of every guest that was ever kept. */
+  guests(): GuestFacts[] {
+    return this.#all("SELECT uuid, name, has_daemon, boot, muted_until, ends FROM guest").map((row) => ({
+      uuid: String(row.uuid),
+      name: String(row.name),
+      hasDaemon: row.has_daemon === 1,
+      boot: row.boot === null ? undefined : String(row.boot),
+      mutedUntil: Number(row.muted_until),
+      ends: JSON.parse(String(row.ends)),
+    }));
+  }
+
+  forgetGuest(uuid: string): void {
+    this.#run("DELETE FROM guest WHERE uuid = ?", uuid);
+  }
+
+  incident(id: number): KeptIncident | undefined {
+    const row = this.#get("SELECT * FROM incident WHERE id = ?", id);
+    return row && this.#kept(row);
+  }
+
+  /** The newest first. */
+  incidents({ guest, since, limit = 1000 }: IncidentFilter = {}): KeptIncident[] {
+    const rows = this.#all(
+      `SELECT * FROM incident
+        WHERE (?1 IS NULL OR uuid = ?1 OR name = ?1) AND (?2 IS NULL OR closed_at IS NULL OR opened_at >= ?2)
+        ORDER BY id DESC LIMIT ?3`,
+      guest ?? null,
+      since ?? null,
+      limit,
+    );
+    return rows.map((row) => this.#kept(row));
+  }
+
+  openIncidents(): KeptIncident[] {
+    return this.#all("SELECT * FROM incident WHERE closed_at IS NULL ORDER BY id").map((row) => this.#kept(row));
+  }
+
+  /** Deletes closed incidents that ended before then; returns their numbers. */
+  forgetIncidents(before: number): number[] {
+    return this.#all("DELETE FROM incident WHERE closed_at < ? RETURNING id", before).map((row) => Number(row.id));
+  }
+
+  /** Alerts that are due, the oldest first. */
+  dueAlerts(now: number, limit = 100): QueuedAlert[] {
+    const rows = this.#all("SELECT * FROM alert WHERE next_try_at <= ? ORDER BY id LIMIT ?", now, limit);
+    return rows.map((row) => ({
+      id: Number(row.id),
+      receiver: String(row.receiver),
+      incident: Number(row.incident),
+      sign: String(row.sign) as SignName,
+      attempts: Number(row.attempts),
+      nextTryAt: Number(row.next_try_at),
+    }));
+  }
+
+  /** When the next alert is due; undefined: none waits. */
+  nextAlertAt(): number | undefined {
+    const at = this.#get("SELECT min(next_try_at) AS at FROM alert")?.at;
+    return at === null || at === undefined ? undefined : Number(at);
+  }
+
+  /** It has arrived, or is given up. */
+  alertDone(id: number): void {
+    this.#run("DELETE FROM alert WHERE id = ?", id);
+  }
+
+  alertFailed(id: number, nextTryAt: number): void {
+    this.#run("UPDATE alert SET attempts = attempts + 1, next_try_at = ? WHERE id = ?", nextTryAt, id);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #write(effect: Effect, receivers: readonly string[], calendar: Calendar): void {
+    switch (effect.type) {
+      case "open": {
+        const { id, uuid, name, signs } = effect.incident;
+        const [sign] = signs;
+        this.#run(
+          "INSERT INTO incident (id, uuid, name, opened_at) VALUES (?, ?, ?, ?)",
+          id,
+          uuid ?? null,
+          name,
+          calendar(sign!.at),
+        );
+        this.#keepSign(id, sign!, calendar);
+        break;
+      }
+      case "sign":
+        this.#keepSign(effect.id, effect.sign, calendar);
+        break;
+      case "close":
+        this.#run(
+          "UPDATE incident SET closed_at = ?, outcome = ? WHERE id = ?",
+          calendar(effect.at),
+          effect.outcome,
+          effect.id,
+        );
+        break;
+      case "would":
+        this.#run(
+          "INSERT INTO would (incident, at, remedy, why) VALUES (?, ?, ?, ?)",
+          effect.id,
+          calendar(effect.at),
+          effect.remedy,
+          effect.why,
+        );
+        break;
+      case "alert":
+        for (const receiver of receivers) {
+          this.#run(
+            "INSERT INTO alert (receiver, incident, sign, next_try_at) VALUES (?, ?, ?, ?)",
+            receiver,
+            effect.id,
+            effect.sign.sign,
+            calendar(effect.sign.at),
+          );
+        }
+        break;
+      default:
+    }
+  }
+
+  #keepSign(incident: number, { sign, at, detail }: Sign, calendar: Calendar): void {
+    this.#run(
+      "INSERT INTO sign (incident, sign, at, detail) VALUES (?, ?, ?, ?)",
+      incident,
+      sign,
+      calendar(at),
+      detail,
+    );
+  }
+
+  #keepGuest({ uuid, name, hasDaemon, boot, mutedUntil, ends }: GuestFacts): void {
+    this.#run(
+      `INSERT INTO guest (uuid, name, has_daemon, boot, muted_until, ends) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        ON CONFLICT (uuid) DO UPDATE SET name = ?2, has_daemon = ?3, boot = ?4, muted_until = ?5, ends = ?6`,
+      uuid,
+      name,
+      hasDaemon ? 1 : 0,
+      boot ?? null,
+      mutedUntil,
+      JSON.stringify(ends),
+    );
+  }
+
+  #kept(row: Row): KeptIncident {
+    const id = Number(row.id);
+    const signs = this.#all("SELECT sign, at, detail FROM sign WHERE incident = ? ORDER BY rowid", id);
+    const would = this.#all("SELECT at, remedy, why FROM would WHERE incident = ? ORDER BY rowid", id);
+    return {
+      id,
+      uuid: row.uuid === null ? undefined : String(row.uuid),
+      name: String(row.name),
+      openedAt: Number(row.opened_at),
+      closedAt: row.closed_at === null ? undefined : Number(row.closed_at),
+      outcome: row.outcome === null ? undefined : (String(row.outcome) as Outcome),
+      signs: signs.map(({ sign, at, detail }) => ({
+        sign: String(sign) as SignName,
+        at: Number(at),
+        detail: String(detail),
+      })),
+      would: would.map(({ at, remedy, why }) => ({ at: Number(at), remedy: String(remedy), why: String(why) })),
+    };
+  }
+
+  #transaction(work: () => void): void {
+    this.#db.exec("BEGIN IMMEDIATE");
+    try {
+      work();
+      this.#db.exec("COMMIT");
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  #run(sql: string, ...values: readonly Value[]): void {
+    this.#statement(sql).run(...values);
+  }
+
+  #get(sql: string, ...values: readonly Value[]): Row | undefined {
+    return this.#statement(sql).get(...values);
+  }
+
+  #all(sql: string, ...values: readonly Value[]): Row[] {
+    return this.#statement(sql).all(...values);
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+type Value = string | number | null;
+type Row = Readonly<Record<string, unknown>>;
