@@ -38,7 +38,7 @@ export function parseDomain(source: string): DomainXml {
   const root = parsed(source);
   if (root.name !== "domain") throw bad(`its root is <${root.name}>, not <domain>`);
   const devices = child(root, "devices");
-  if (devices === undefined) throw bad("it has no <devices>");
+  if (devices === undefined || source.endsWith("/>", devices.end)) throw bad("it has no <devices>...</devices>");
   const type = child(child(root, "os"), "type")?.attributes;
   const machine = type?.machine ?? "";
   const watchdogs = children(devices, "watchdog");

@@ -188,6 +188,7 @@ const BAD: readonly (readonly [string, string, RegExp])[] = [
   ["no XML", "error: no domain", /Root element is missing/],
   ["another root", "<network/>", /its root is <network>/],
   ["no devices", "<domain><name>a</name></domain>", /no <devices>/],
+  ["devices without an end tag", "<domain><devices/></domain>", /no <devices>/],
   ["cut off", xml({}).slice(0, -20), /end tag/],
   ["an entity that nobody defines", xml({ metadata: "&secret;" }), /isn't defined: &secret;/],
   [
