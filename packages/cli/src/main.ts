@@ -1,11 +1,15 @@
 /** `bernard`: one file a command in `commands/`. Exit codes: 0 well, 1 a finding or a failure, 2 usage, 3 unreachable or refused. */
 import { errorLine, UserError } from "@bernard/tools";
 import { Command, CommanderError } from "commander";
-import { acpiTableCommand } from "./commands/acpi-table.ts";
-import { demoCommand } from "./commands/demo.ts";
-import { doctorCommand } from "./commands/doctor.ts";
-import { guestsCommand } from "./commands/guests.ts";
-import { watchCommand } from "./commands/watch.ts";
+
+/** Each is loaded when it is called for: one that runs for months must not carry what the others need. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  "acpi-table": async () => (await import("./commands/acpi-table.ts")).acpiTableCommand(),
+  demo: async () => (await import("./commands/demo.ts")).demoCommand(),
+  doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
+  guests: async () => (await import("./commands/guests.ts")).guestsCommand(),
+  watch: async () => (await import("./commands/watch.ts")).watchCommand(),
+};
 
 const program = new Command("bernard")
   .description("Self-rescue for KVM virtual machines.")
@@ -13,8 +17,9 @@ const program = new Command("bernard")
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(`${usageLine(text)}\n`) });
 
-const commands = [acpiTableCommand(), demoCommand(), doctorCommand(), guestsCommand(), watchCommand()];
-for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+const named = process.argv[2] ?? "";
+const wanted = Object.hasOwn(commands, named) ? [commands[named]!] : Object.values(commands);
+for (const command of wanted) program.addCommand((await command()).copyInheritedSettings(program));
 
 // Whoever read us has gone (`| head`): nothing is left to say, and process.exit undoes what must be undone.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => process.exit(1));

@@ -1,8 +1,10 @@
 /** `bernard doctor [GUEST]`: is it really protected? What is not so, with the cure. */
-import type { Examined } from "@bernard/host";
-import type { Hypervisor } from "@bernard/hypervisor";
+import { type Examined, examine, isWell } from "@bernard/host";
+import { type Hypervisor, isFailure, openHypervisor } from "@bernard/hypervisor";
+import { printable } from "@bernard/protocol";
 import { Command } from "commander";
 import { connectOption } from "../connect-option.ts";
+import { devicesOf, json, stateOf } from "../print.ts";
 
 interface Flags {
   readonly connect: string;
@@ -22,22 +24,20 @@ export function doctorCommand(): Command {
 }
 
 /** Whether all are well. */
-async function doctor(name: string | undefined, { connect, json: asJson }: Flags): Promise<boolean> {
-  const { examine, isWell } = await import("@bernard/host");
-  const { json } = await import("../print.ts");
-  const hypervisor = await openForMost(connect);
+async function doctor(name: string | undefined, flags: Flags): Promise<boolean> {
+  const hypervisor = await openForMost(flags.connect);
   try {
     const guests = name === undefined ? await hypervisor.guests() : [await hypervisor.guest(name)];
     let well = 0;
     let ill = 0;
-    if (asJson === true) process.stdout.write("[\n");
+    if (flags.json === true) process.stdout.write("[\n");
     for await (const examined of examine(hypervisor, guests)) {
-      if (asJson === true) process.stdout.write(`${well + ill > 0 ? ",\n" : ""}${json(toJson(examined))}`);
-      else for (const line of await inWords(examined, name !== undefined)) console.log(line);
+      if (flags.json === true) process.stdout.write(`${well + ill > 0 ? ",\n" : ""}${json(toJson(examined))}`);
+      else for (const line of inWords(examined, name !== undefined)) console.log(line);
       if (isWell(examined.findings)) well++;
       else ill++;
     }
-    if (asJson === true) process.stdout.write("\n]\n");
+    if (flags.json === true) process.stdout.write("\n]\n");
     else if (name === undefined) console.log(`${well} of ${well + ill} guests are well`);
     return ill === 0;
   } finally {
@@ -47,7 +47,6 @@ async function doctor(name: string | undefined, { connect, json: asJson }: Flags
 
 /** A user who may only look still learns what can be seen. */
 async function openForMost(uri: string): Promise<Hypervisor> {
-  const { isFailure, openHypervisor } = await import("@bernard/hypervisor");
   try {
     return await openHypervisor(uri);
   } catch (error) {
@@ -61,18 +60,21 @@ function toJson({ guest: { name, uuid }, feeder, findings }: Examined): unknown 
 }
 
 /** A well guest is one line; `all`: with what there is to note. */
-async function inWords({ guest, facts: { hardware }, feeder, findings }: Examined, all: boolean): Promise<string[]> {
-  const { isWell } = await import("@bernard/host");
-  const { printable } = await import("@bernard/protocol");
-  const { devicesOf, stateOf } = await import("../print.ts");
+function inWords({ guest, facts: { hardware }, feeder, findings }: Examined, all: boolean): string[] {
   const well = isWell(findings);
-  const notes = well && findings.length > 0 && !all ? [`${findings.length} to note`] : [];
-  const known = hardware instanceof Error ? [] : [devicesOf(hardware), hardware.action, feeder && `fed by ${feeder}`];
-  const head = [well ? "well" : "NOT WELL", ...notes, stateOf(guest), ...known.filter((each) => each !== undefined)];
+  const known = [
+    well ? "well" : "NOT WELL",
+    ...(well && findings.length > 0 && !all ? [`${findings.length} to note`] : []),
+    stateOf(guest),
+    ...(hardware instanceof Error || hardware.watchdogs.length === 0
+      ? []
+      : [devicesOf(hardware), `action ${hardware.action ?? "unknown"}`]),
+    ...(feeder === undefined ? [] : [`feeder ${feeder}`]),
+  ];
   const told = well && !all ? [] : findings;
   const lines = told.flatMap(({ severity, what, cure }) => [
     `  ${severity.padEnd(7)}  ${what}`,
     `           cure: ${cure}`,
   ]);
-  return [`${guest.name}: ${head.join(", ")}`, ...lines].map(printable);
+  return [`${guest.name}: ${known.join(", ")}`, ...lines].map(printable);
 }

@@ -1,7 +1,11 @@
 /** `bernard guests`: every guest, its watchdog device, and who feeds that as far as it is known. */
-import type { Guest, Hardware, Hypervisor } from "@bernard/hypervisor";
+import { feederByChannels } from "@bernard/host";
+import { type Guest, type Hardware, type Hypervisor, isFailure, openHypervisor } from "@bernard/hypervisor";
+import { printable } from "@bernard/protocol";
+import { errorLine } from "@bernard/tools";
 import { Command } from "commander";
 import { connectOption } from "../connect-option.ts";
+import { devicesOf, json, stateOf, table } from "../print.ts";
 
 /** Milliseconds that a guest's hardware may take to be told: one that is stuck must not keep the others from the screen. */
 const ANSWER_MS = 3000;
@@ -24,12 +28,11 @@ export function guestsCommand(): Command {
     .description("List every guest with its watchdog device, and who feeds that as far as it is known.")
     .addOption(connectOption())
     .option("--json", "print a JSON array")
-    .action(async ({ connect, json }: Flags) => {
-      const { openHypervisor } = await import("@bernard/hypervisor");
-      const hypervisor = await openHypervisor(connect, { readOnly: true });
+    .action(async (flags: Flags) => {
+      const hypervisor = await openHypervisor(flags.connect, { readOnly: true });
       try {
         const rows = await rowsOf(hypervisor);
-        const lines = json === true ? await asJson(rows) : await asTable(rows);
+        const lines = flags.json === true ? asJson(rows) : asTable(rows);
         process.stdout.write(lines.map((line) => `${line}\n`).join(""));
       } finally {
         hypervisor.close();
@@ -39,7 +42,6 @@ export function guestsCommand(): Command {
 
 /** In the hypervisor's order; a guest that is gone meanwhile is left out. */
 async function rowsOf(hypervisor: Hypervisor): Promise<Row[]> {
-  const { isFailure } = await import("@bernard/hypervisor");
   const guests = await hypervisor.guests();
   const rows: (Row | undefined)[] = guests.map(() => undefined);
   const places = guests.entries();
@@ -57,11 +59,7 @@ async function rowsOf(hypervisor: Hypervisor): Promise<Row[]> {
   return rows.filter((row) => row !== undefined);
 }
 
-async function asTable(rows: readonly Row[]): Promise<string[]> {
-  const { feederByChannels } = await import("@bernard/host");
-  const { printable } = await import("@bernard/protocol");
-  const { errorLine } = await import("@bernard/tools");
-  const { devicesOf, stateOf, table } = await import("../print.ts");
+function asTable(rows: readonly Row[]): string[] {
   const cells = rows.map(({ guest, hardware }) => {
     if (hardware instanceof Error) return [guest.name, stateOf(guest), "?", "?", "?", errorLine(hardware)];
     const { feeder, agent } = feederByChannels(guest, hardware);
@@ -72,10 +70,7 @@ async function asTable(rows: readonly Row[]): Promise<string[]> {
 }
 
 /** One guest a line, so that a person may read it too. */
-async function asJson(rows: readonly Row[]): Promise<string[]> {
-  const { feederByChannels } = await import("@bernard/host");
-  const { errorLine } = await import("@bernard/tools");
-  const { json } = await import("../print.ts");
+function asJson(rows: readonly Row[]): string[] {
   const objects = rows.map(({ guest: { name, uuid, state, reason, run }, hardware }) => {
     const guest = { guest: name, uuid, state, reason };
     if (hardware instanceof Error) return { ...guest, error: errorLine(hardware) };

@@ -1,6 +1,7 @@
 /** `bernard watch`: what happens to guests, as it happens, one line each. */
 import { once } from "node:events";
-import type { GuestId, HypervisorEvent } from "@bernard/hypervisor";
+import { type GuestId, type HypervisorEvent, openHypervisor } from "@bernard/hypervisor";
+import { printable } from "@bernard/protocol";
 import { errorLine } from "@bernard/tools";
 import { Command } from "commander";
 import { connectOption } from "../connect-option.ts";
@@ -16,14 +17,12 @@ export function watchCommand(): Command {
     .description("Tell what happens to guests as it happens: fires, resets, storage errors, changes of state.")
     .addOption(connectOption())
     .option("--json", "print one JSON object a line")
-    .action(async ({ connect, json: asJson }: Flags) => {
-      const { openHypervisor } = await import("@bernard/hypervisor");
-      const { printable } = await import("@bernard/protocol");
-      const hypervisor = await openHypervisor(connect, { readOnly: true });
+    .action(async (flags: Flags) => {
+      const hypervisor = await openHypervisor(flags.connect, { readOnly: true });
       const ended = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
       try {
         await hypervisor.watch((event) => {
-          const line = asJson === true ? json(toJson(event)) : printable(inWords(event));
+          const line = flags.json === true ? json(toJson(event)) : printable(inWords(event));
           process.stdout.write(`${line}\n`);
         });
         await ended;

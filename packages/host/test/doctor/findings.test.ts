@@ -226,8 +226,15 @@ const rows: readonly Row[] = [
     id: "pause-unanswered",
     severity: "problem",
     raises: { hardware: { action: "pause" } },
-    says: [/no host daemon is there/, /--action reset/],
+    says: [/there is no host daemon/, /--action reset/],
     nearMisses: [{ hardware: { action: "pause" }, heard: { state: "taken" } }, { heard: unheard }],
+  },
+  {
+    id: "pause-unanswered",
+    severity: "problem",
+    raises: { guest: { state: "shutoff" }, hardware: { action: "pause" }, heard: { state: "unasked" } },
+    says: [/nothing tells of a host daemon/, /--action reset/],
+    nearMisses: [],
   },
   {
     id: "weak-action",

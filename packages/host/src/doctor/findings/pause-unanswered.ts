@@ -6,10 +6,10 @@ export const pauseUnanswered: Rule = {
   id: "pause-unanswered",
   find: ({ guest, hardware, heard }) => {
     if (hardware instanceof Error || hardware.action !== "pause" || heard.state === "taken") return undefined;
-    const known = heard.state === "forbidden" ? "as far as this connection may know, " : "";
+    const nobody = heard.state === "unasked" || heard.state === "forbidden" ? "nothing tells of a" : "there is no";
     return {
       severity: "problem",
-      what: `its action is pause, and ${known}no host daemon is there to answer: after a fire it stands until a person comes`,
+      what: `its action is pause, and ${nobody} host daemon that would answer: after a fire it stands until a person comes`,
       cure: `bernard protect ${inCommand(guest)} --action reset`,
     };
   },
