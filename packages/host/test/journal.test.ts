@@ -23,12 +23,23 @@ const opened: Effect = {
   type: "open",
   incident: { id: 1, uuid: UUID, name: "web-1", signs: [fired], lastSignAt: 1000 },
 };
-const facts = { uuid: UUID, name: "web-1", hasDaemon: true, boot: "a", mutedUntil: 0, ends: [START + 1000] };
+const facts = {
+  uuid: UUID,
+  name: "web-1",
+  state: "running",
+  reason: "booted",
+  run: "7",
+  hasDaemon: true,
+  boot: "a",
+  mutedUntil: 0,
+  ends: [START + 1000],
+};
 
 test("an incident, its signs, what would be done and its alerts are there after a restart", (t) => {
   const dir = stateDir(t);
   const { journal } = openJournal(dir, NOW);
   assert.equal(journal.nextIncident, 1);
+  assert.deepEqual([journal.hostBooted("b1"), journal.hostBooted("b1"), journal.hostBooted("b2")], [true, false, true]);
   const looped: Sign = { sign: "reset-loop", at: 2000, detail: "3 ends within 60 min" };
   const steps: Effect[] = [
     opened,
@@ -37,7 +48,7 @@ test("an incident, its signs, what would be done and its alerts are there after 
     { type: "would", id: 1, at: 2000, remedy: "quarantine", why: "a further reset would not cure it" },
     { type: "read", uuid: UUID },
   ];
-  journal.commit(steps, facts, ["webhook", "mail"], calendar);
+  journal.commit(steps, [facts], ["webhook", "mail"], calendar);
   journal.close();
 
   const again = openJournal(dir, NOW);
@@ -73,7 +84,7 @@ test("an incident, its signs, what would be done and its alerts are there after 
   assert.equal(again.journal.nextAlertAt(), START + 60_000);
   assert.equal(again.journal.dueAlerts(START + 60_000)[0]?.attempts, 1);
 
-  again.journal.commit([{ type: "close", id: 1, outcome: "back", at: 5000 }], undefined, [], calendar);
+  again.journal.commit([{ type: "close", id: 1, outcome: "back", at: 5000 }], [], [], calendar);
   assert.deepEqual(again.journal.openIncidents(), []);
   assert.deepEqual(again.journal.incident(1), { ...kept, closedAt: START + 5000, outcome: "back" });
   assert.deepEqual(again.journal.forgetIncidents(START + 5000), []);
@@ -97,7 +108,7 @@ test("incidents are found by guest and by time", (t) => {
         { type: "open", incident },
         { type: "close", id, outcome: "calm", at: at + 1 },
       ],
-      undefined,
+      [],
       [],
       calendar,
     );
@@ -114,7 +125,7 @@ test("a step that cannot be written leaves nothing of itself", (t) => {
   const { journal } = openJournal(stateDir(t), NOW);
   t.after(() => journal.close());
   const unknown: Effect = { type: "sign", id: 99, sign: fired };
-  assert.throws(() => journal.commit([opened, unknown], facts, ["webhook"], calendar), /FOREIGN KEY/);
+  assert.throws(() => journal.commit([opened, unknown], [facts], ["webhook"], calendar), /FOREIGN KEY/);
   assert.deepEqual([journal.incidents(), journal.guests(), journal.dueAlerts(Number.MAX_SAFE_INTEGER)], [[], [], []]);
 });
 
@@ -136,7 +147,7 @@ for (const [what, spoil] of [
     const dir = stateDir(t);
     const path = join(dir, "journal.db");
     const { journal } = openJournal(dir, NOW);
-    journal.commit([opened], facts, [], calendar);
+    journal.commit([opened], [facts], [], calendar);
     journal.close();
     const spoiled = spoil(readFileSync(path));
     writeFileSync(path, spoiled);

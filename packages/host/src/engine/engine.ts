@@ -24,6 +24,10 @@ export class Engine {
     this.#nextId = nextId;
   }
 
+  get records(): GuestRecord[] {
+    return [...this.#guests.values()].map(({ record }) => record);
+  }
+
   /** What is known of a guest. */
   record(uuid: string): GuestRecord | undefined {
     return this.#guests.get(uuid)?.record;
@@ -69,8 +73,7 @@ export class Engine {
   }
 
   #withHostCause(effects: readonly Effect[], at: number): Effect[] {
-    const records = [...this.#guests.values()].map(({ record }) => record);
-    const { incident, effects: more } = hostCause(this.#host, records, at, this.#settings, this.#nextId);
+    const { incident, effects: more } = hostCause(this.#host, this.records, at, this.#settings, this.#nextId);
     if (incident !== undefined && incident !== this.#host) this.#nextId++;
     this.#host = incident;
     return [...effects.filter((effect) => !isCovered(effect, incident)), ...more];

@@ -10,6 +10,10 @@ import { migrate } from "./schema.ts";
 export interface GuestFacts {
   readonly uuid: string;
   readonly name: string;
+  /** As it was told last; what becomes of it while nobody listens is held against it. */
+  readonly state: string;
+  readonly reason: string;
+  readonly run: string | undefined;
   /** Whether bernard-guest was ever heard. */
   readonly hasDaemon: boolean;
   readonly boot: string | undefined;
@@ -86,21 +90,24 @@ export class Journal {
    */
   commit(
     effects: readonly Effect[],
-    guest: GuestFacts | undefined,
+    guests: readonly GuestFacts[],
     receivers: readonly string[],
     calendar: Calendar,
   ): void {
     this.#transaction(() => {
       for (const effect of effects) this.#write(effect, receivers, calendar);
-      if (guest !== undefined) this.#keepGuest(guest);
+      for (const guest of guests) this.#keepGuest(guest);
     });
   }
 
   /** What is known of every guest that was ever kept. */
   guests(): GuestFacts[] {
-    return this.#all("SELECT uuid, name, has_daemon, boot, muted_until, ends FROM guest").map((row) => ({
+    return this.#all("SELECT * FROM guest").map((row) => ({
       uuid: String(row.uuid),
       name: String(row.name),
+      state: String(row.state),
+      reason: String(row.reason),
+      run: row.run === null ? undefined : String(row.run),
       hasDaemon: row.has_daemon === 1,
       boot: row.boot === null ? undefined : String(row.boot),
       mutedUntil: Number(row.muted_until),
@@ -231,17 +238,21 @@ export class Journal {
     );
   }
 
-  #keepGuest({ uuid, name, hasDaemon, boot, mutedUntil, ends }: GuestFacts): void {
+  #keepGuest(guest: GuestFacts): void {
+    const { uuid, name, state, reason, run, hasDaemon, boot, mutedUntil, ends } = guest;
     this.#run(
-      `INSERT INTO guest (uuid, name, has_daemon, boot, muted_until, ends) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-        ON CONFLICT (uuid) DO UPDATE SET name = ?2, has_daemon = ?3, boot = ?4, muted_until = ?5, ends = ?6`,
-      uuid,
-      name,
-      hasDaemon ? 1 : 0,
-      boot ?? null,
-      mutedUntil,
-      JSON.stringify(ends),
+      `INSERT OR REPLACE INTO guest (uuid, name, state, reason, run, has_daemon, boot, muted_until, ends)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[uuid, name, state, reason, run ?? null],
+      ...[hasDaemon ? 1 : 0, boot ?? null, mutedUntil, JSON.stringify(ends)],
     );
+  }
+
+  /** Whether this is another boot of the host than the last time: runs of guests then count anew. */
+  hostBooted(boot: string): boolean {
+    const before = this.#get("SELECT boot FROM host")?.boot;
+    this.#run("INSERT OR REPLACE INTO host (id, boot) VALUES (1, ?)", boot);
+    return before !== boot;
   }
 
   #kept(row: Row): KeptIncident {

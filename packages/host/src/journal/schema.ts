@@ -5,9 +5,16 @@
 import type { DatabaseSync } from "node:sqlite";
 
 const VERSIONS: readonly string[] = [
-  `CREATE TABLE guest (
+  `CREATE TABLE host (
+     id INTEGER PRIMARY KEY CHECK (id = 1),
+     boot TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE guest (
      uuid TEXT PRIMARY KEY,
      name TEXT NOT NULL,
+     state TEXT NOT NULL,
+     reason TEXT NOT NULL,
+     run TEXT,
      has_daemon INTEGER NOT NULL,
      boot TEXT,
      muted_until INTEGER NOT NULL,

@@ -1,0 +1,235 @@
+/**
+ * The witness: feeds the engine with what the hypervisor and the guests tell, keeps what it decides in the journal, and has
+ * the rest done: evidence taken, alerts sent, counters read. It touches no guest.
+ */
+import type { Guest, HypervisorEvent } from "@bernard/hypervisor";
+import { type Hypervisor, isFailure } from "@bernard/hypervisor";
+import { errorLine } from "@bernard/tools";
+import type { Logger } from "pino";
+import { Engine, type Tick } from "../engine/engine.ts";
+import { type GuestRecord, newRecord } from "../engine/guest-record.ts";
+import type { Effect, Incident, SignName } from "../engine/incident.ts";
+import type { GuestInput, Input } from "../engine/input.ts";
+import type { Settings } from "../engine/settings.ts";
+import type { GuestFacts, Journal, KeptIncident } from "../journal/journal.ts";
+import { type Clock, dateOf, timeOf } from "./clock.ts";
+import { inputsOf } from "./inputs.ts";
+import { hostPressure } from "./pressure.ts";
+
+/** Milliseconds between two looks at what is due. */
+const TICK_MS = 1_000;
+
+/** Steps that wait for a journal that cannot be written; the oldest go first. */
+const UNWRITTEN_MAX = 10_000;
+
+export interface WitnessParts {
+  readonly hypervisor: Hypervisor;
+  readonly journal: Journal;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The host's boot id. */
+  readonly hostBoot: string;
+  /** Names of those who get alerts. */
+  readonly receivers: readonly string[];
+  /** Takes what can be had of a guest; never rejects. */
+  takeEvidence(incident: number, guest: Guest, sign: SignName): void;
+  /** Somebody has deleted the guest. */
+  guestUndefined(uuid: string): void;
+  /** There may be an alert to send. */
+  wakeAlerts(): void;
+  /** The last line that the guest has written to its console, where we have it. */
+  lastLine(uuid: string): string;
+  /** Called with each input and what came of it, after the journal has it. */
+  onStep?(input: Input | Tick, effects: readonly Effect[]): void;
+}
+
+interface Step {
+  readonly effects: readonly Effect[];
+  readonly guests: readonly GuestFacts[];
+}
+
+export class Witness {
+  readonly #parts: WitnessParts;
+  readonly #engine: Engine;
+  /** What the journal knows of each guest. */
+  readonly #kept = new Map<string, string>();
+  readonly #changed = new Set<string>();
+  #unwritten: Step[] = [];
+  #isFailing = false;
+  #ticking: NodeJS.Timeout | undefined;
+  #watch: { close(): void } | undefined;
+
+  constructor(parts: WitnessParts) {
+    this.#parts = parts;
+    this.#engine = new Engine(parts.settings, parts.journal.nextIncident);
+    this.#restore();
+  }
+
+  /** Resolves once every guest is known and every event heard. */
+  async start(): Promise<void> {
+    this.#watch = await this.#parts.hypervisor.watch((event) => this.#hear(event));
+    this.#ticking = setInterval(() => this.take({ type: "tick", at: this.#parts.clock.now() }), TICK_MS);
+  }
+
+  /** Hears nothing any more; what is decided is on disk. */
+  stop(): void {
+    clearInterval(this.#ticking);
+    this.#watch?.close();
+    this.#write([]);
+  }
+
+  get guests(): readonly GuestRecord[] {
+    return this.#engine.records;
+  }
+
+  /** For one guest, at this moment. */
+  tell(uuid: string, input: GuestInput): void {
+    this.take({ ...input, uuid, at: this.#parts.clock.now() });
+  }
+
+  take(input: Input | Tick): void {
+    const effects = this.#engine.take(input);
+    if ("uuid" in input) this.#changed.add(input.uuid);
+    const durable = effects.filter(({ type }) => type !== "read" && type !== "evidence");
+    if (durable.length > 0 || !("uuid" in input)) this.#write(durable);
+    this.#parts.onStep?.(input, effects);
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #hear(event: HypervisorEvent): void {
+    const { log } = this.#parts;
+    if (event.type === "disconnected")
+      log.warn({ retryMs: event.retryMs }, `nothing is heard: ${errorLine(event.error)}`);
+    if (event.type === "connected") log.info({ guests: event.guests.length }, "every guest is watched");
+    const known = this.#engine.records.map(({ guest }) => guest.uuid);
+    for (const { uuid, ...input } of inputsOf(event, known)) this.tell(uuid, input);
+    if (event.type === "lifecycle" && this.#engine.record(event.guest.uuid) === undefined)
+      this.#parts.guestUndefined(event.guest.uuid);
+    if (event.type === "connected") for (const guest of event.guests) void this.#readHardware(guest);
+    if (event.type === "lifecycle" && event.change === "started") void this.#readHardware(event.guest);
+  }
+
+  #carryOut(effect: Effect): void {
+    const { log, takeEvidence, wakeAlerts } = this.#parts;
+    switch (effect.type) {
+      case "open": {
+        const { id, name, signs } = effect.incident;
+        log.warn({ incident: id, guest: name, sign: signs[0]?.sign }, signs[0]?.detail);
+        break;
+      }
+      case "sign":
+        log.warn({ incident: effect.id, sign: effect.sign.sign }, effect.sign.detail);
+        break;
+      case "close":
+        log.info({ incident: effect.id, outcome: effect.outcome }, "the incident is over");
+        break;
+      case "evidence": {
+        const guest = this.#engine.record(effect.uuid)?.guest;
+        if (guest !== undefined) takeEvidence(effect.id, guest, effect.sign);
+        break;
+      }
+      case "alert":
+        wakeAlerts();
+        break;
+      case "read":
+        void this.#read(effect.uuid);
+        break;
+      default:
+    }
+  }
+
+  async #read(uuid: string): Promise<void> {
+    const guest = this.#engine.record(uuid)?.guest;
+    if (guest === undefined) return;
+    const [counters, host] = await Promise.all([
+      this.#parts.hypervisor.counters(guest).catch((error: unknown) => {
+        // Only an emulator that does not answer is a finding; libvirt gone is told by the watch.
+        if (!isFailure(error, "no-answer")) return null;
+        return undefined;
+      }),
+      hostPressure(),
+    ]);
+    if (counters !== null) this.tell(uuid, { type: "reading", counters, host, lastLine: this.#parts.lastLine(uuid) });
+  }
+
+  async #readHardware(guest: Guest): Promise<void> {
+    const hardware = await this.#parts.hypervisor.hardware(guest, "now").catch(() => undefined);
+    if (hardware !== undefined) this.tell(guest.uuid, { type: "hardware", action: hardware.action });
+  }
+
+  /** One transaction for the effects and for all that has changed since the last one. */
+  #write(effects: readonly Effect[]): void {
+    const guests = [...this.#changed].flatMap((uuid) => this.#changedFacts(uuid));
+    this.#changed.clear();
+    if (effects.length > 0 || guests.length > 0) this.#unwritten.push({ effects, guests });
+    if (this.#unwritten.length > UNWRITTEN_MAX) this.#unwritten.splice(0, this.#unwritten.length - UNWRITTEN_MAX);
+    const { journal, receivers, clock, log } = this.#parts;
+    try {
+      for (let step = this.#unwritten[0]; step !== undefined; step = this.#unwritten[0]) {
+        journal.commit(step.effects, step.guests, receivers, (at) => dateOf(clock, at));
+        this.#unwritten.shift();
+      }
+      if (this.#isFailing) log.info("the journal is written again");
+      this.#isFailing = false;
+    } catch (error) {
+      if (!this.#isFailing)
+        log.error(`the journal cannot be written, incidents are kept in memory: ${errorLine(error)}`);
+      this.#isFailing = true;
+    }
+  }
+
+  #changedFacts(uuid: string): GuestFacts[] {
+    const record = this.#engine.record(uuid);
+    if (record === undefined) {
+      this.#kept.delete(uuid);
+      return [];
+    }
+    const facts = factsOf(record, this.#parts.clock);
+    // Times of the calendar move with it; only a further one is news.
+    const text = JSON.stringify({ ...facts, ends: facts.ends.length });
+    if (this.#kept.get(uuid) === text) return [];
+    this.#kept.set(uuid, text);
+    return [facts];
+  }
+
+  #restore(): void {
+    const { journal, clock, hostBoot } = this.#parts;
+    const isNewBoot = journal.hostBooted(hostBoot);
+    const open = new Map(journal.openIncidents().map((incident) => [incident.uuid, incident]));
+    for (const facts of journal.guests()) {
+      const record = recordOf(facts, clock, isNewBoot);
+      const incident = open.get(facts.uuid);
+      this.#engine.restore({ ...record, incident: incident && incidentOf(incident, clock) });
+      open.delete(facts.uuid);
+    }
+    // The host's, and those of guests that nobody knows any more.
+    const lost = [...open.values()].map(({ id }): Effect => ({ type: "close", id, outcome: "gone", at: clock.now() }));
+    this.#write(lost);
+  }
+}
+
+function factsOf({ guest, hasDaemon, boot, mutedUntil, ends }: GuestRecord, clock: Clock): GuestFacts {
+  const { uuid, name, state, reason, run } = guest;
+  return {
+    ...{ uuid, name, state, reason, run, hasDaemon, boot },
+    mutedUntil: mutedUntil === 0 ? 0 : dateOf(clock, mutedUntil),
+    ends: ends.map((at) => dateOf(clock, at)),
+  };
+}
+
+function recordOf(facts: GuestFacts, clock: Clock, isNewBoot: boolean): GuestRecord {
+  const { uuid, name, hasDaemon, boot, mutedUntil, ends } = facts;
+  const { state, reason, run } = isNewBoot ? { state: "unknown", reason: "unknown", run: undefined } : facts;
+  return {
+    ...newRecord({ uuid, name, state: state as Guest["state"], reason, run }, clock.now()),
+    ...{ hasDaemon, boot },
+    mutedUntil: mutedUntil === 0 ? 0 : timeOf(clock, mutedUntil),
+    ends: ends.map((at) => timeOf(clock, at)),
+  };
+}
+
+function incidentOf({ id, uuid, name, signs }: KeptIncident, clock: Clock): Incident {
+  const told = signs.map((sign) => ({ ...sign, at: timeOf(clock, sign.at) }));
+  return { id, uuid, name, signs: told, lastSignAt: told.at(-1)?.at ?? clock.now() };
+}

@@ -1,0 +1,45 @@
+/** host.yaml: what it means, and how it complains. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseConfig } from "../src/config.ts";
+
+test("an empty file is the defaults", () => {
+  const config = parseConfig("", "host.yaml");
+  assert.equal(config.connect, "qemu:///system");
+  assert.equal(config["read-only"], true);
+  assert.equal(config.judge.silence, 30_000);
+  assert.deepEqual(config.judge.loop, { ends: 3, within: 3_600_000 });
+  assert.equal(config.evidence["per-guest"], 64 * 1024 * 1024);
+  assert.deepEqual(config.alerts, {});
+});
+
+test("durations and sizes have units", () => {
+  const config = parseConfig("judge:\n  silence: 90 s\n  boot: 1h\nevidence:\n  per-guest: 512 KiB\n", "host.yaml");
+  assert.deepEqual([config.judge.silence, config.judge.boot], [90_000, 3_600_000]);
+  assert.equal(config.evidence["per-guest"], 512 * 1024);
+});
+
+const wrong = [
+  [
+    "conect: qemu:///system\n",
+    "host.yaml:1: conect: no such key; the keys here are connect, read-only, state, run, judge, evidence, metrics, alerts",
+  ],
+  [
+    "# a comment\njudge:\n  silence: 90 s\n  silense: 90 s\n",
+    /^host\.yaml:4: judge\.silense: no such key; the keys here are silence, cross-check,/,
+  ],
+  ["judge:\n  silence: 90\n", /^host\.yaml:2: judge\.silence: /],
+  ["judge:\n  silence: soon\n", "host.yaml:2: judge.silence: write a number and s, min, h, d: 90 s"],
+  ["\n\nread-only: maybe\n", /^host\.yaml:3: read-only: /],
+  ["alerts:\n  ops:\n    type: webhook\n    url: ftp://example.org\n", /^host\.yaml:4: alerts\.ops\.url: /],
+  ["alerts:\n  ops:\n    type: pigeon\n", /^host\.yaml:3: alerts\.ops\.type: /],
+  ["connect: [\n", /^host\.yaml:\d: /],
+  ["- connect\n", /^host\.yaml:1: the file: /],
+  ["connect: a\nconnect: b\n", /^host\.yaml:2: .*unique/],
+] as const;
+
+for (const [text, message] of wrong) {
+  test(`${JSON.stringify(text)} is refused with its line`, () => {
+    assert.throws(() => parseConfig(text, "host.yaml"), { name: "UserError", exitCode: 2, message });
+  });
+}
