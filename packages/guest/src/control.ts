@@ -19,8 +19,8 @@ export interface Controlled {
   unmute(): void;
   /** This check, looked at now; undefined where there is none of that name. */
   check(name: string): CheckStatus | undefined;
-  /** Has the configuration read anew, after the answer. Undefined, or why that cannot be. */
-  requestReload(): string | undefined;
+  /** Has the configuration read anew, after the answer. */
+  requestReload(): void;
   last(): LastReport;
 }
 
@@ -55,10 +55,9 @@ export function answer(request: string, daemon: Controlled): string {
     case "unmute":
       daemon.unmute();
       return lines([]);
-    case "reload": {
-      const problem = daemon.requestReload();
-      return problem === undefined ? lines([]) : error(problem);
-    }
+    case "reload":
+      daemon.requestReload();
+      return lines([]);
     default:
       return refuse(request);
   }

@@ -249,7 +249,7 @@ export class Daemon implements Controlled {
     return { how: this.#options.record.lastEnd, record: this.#options.record.record.last };
   }
 
-  requestReload(): undefined {
+  requestReload(): void {
     this.#options.requestReload();
   }
 

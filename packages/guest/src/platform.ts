@@ -37,8 +37,8 @@ export interface Platform {
    * and source address are chosen now, and followed only by opening anew.
    */
   openPing(address: Uint8Array): Ping | number;
-  /** Has a round run early when tasks stall on `resource` for `stall` of any `window` (ms); false where the kernel has no PSI triggers. */
-  wakeOnPressure(resource: "memory" | "io" | "cpu", stall: number, window: number): boolean;
+  /** Has a round run early when all tasks stall for memory for `stall` of any `window` (ms), where the kernel has PSI triggers. */
+  wakeOnMemoryStall(stall: number, window: number): void;
   /**
    * A socket for datagrams that programs of the user `uid` (and root) send to; `take` gets each one, between two rounds, and true from
    * it has a round run early.

@@ -51,9 +51,8 @@ class Daemon implements Controlled {
     return name === "memory" ? memory : undefined;
   }
 
-  requestReload(): string | undefined {
+  requestReload(): void {
     this.asked.push("reload");
-    return undefined;
   }
 
   last() {

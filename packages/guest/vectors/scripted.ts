@@ -141,9 +141,7 @@ export class ScriptedPlatform implements Platform {
     return this.#files.get(folder)?.split(" ") ?? [];
   }
 
-  wakeOnPressure(): boolean {
-    return true;
-  }
+  wakeOnMemoryStall(): void {}
 
   kernelLog(): KernelLog {
     return {

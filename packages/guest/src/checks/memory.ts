@@ -209,7 +209,7 @@ export const memory: CheckKind = {
     if (minAvailable > 0) {
       const hold = settings.number("memory-hold") * 1000;
       const limits = { minAvailable, maxPressure: settings.number("max-memory-pressure"), hold };
-      if (use === "watch") platform.wakeOnPressure("memory", EARLY_STALL, EARLY_WINDOW);
+      if (use === "watch") platform.wakeOnMemoryStall(EARLY_STALL, EARLY_WINDOW);
       checks.push(new MemoryCheck(limits, end, platform));
     }
     const minMemory = settings.number("min-memory") * PAGE_KIB;

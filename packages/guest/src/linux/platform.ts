@@ -159,14 +159,13 @@ export class LinuxPlatform implements Platform, Loop {
     return paths.filter(system.isProgram).sort();
   }
 
-  wakeOnPressure(resource: "memory" | "io" | "cpu", stall: number, window: number): boolean {
-    const fd = system.open(`/proc/pressure/${resource}`, abi.O_RDWR | abi.O_NONBLOCK);
-    if (fd < 0) return false;
+  wakeOnMemoryStall(stall: number, window: number): void {
+    const fd = system.open("/proc/pressure/memory", abi.O_RDWR | abi.O_NONBLOCK);
+    if (fd < 0) return;
     // The trigger lives as long as the descriptor (Documentation/accounting/psi.rst).
     const accepted = system.write(fd, encode(`full ${stall * 1000} ${window * 1000}\0`)) > 0;
     if (accepted) this.watch(fd, abi.POLLPRI, () => true);
     else system.close(fd);
-    return accepted;
   }
 
   openInbox(uid: number, take: (datagram: Datagram) => boolean): Inbox {
