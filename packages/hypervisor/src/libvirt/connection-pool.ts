@@ -39,6 +39,12 @@ export class ConnectionPool {
     options: CallOptions,
     work: (connection: RpcConnection, options: CallOptions) => Promise<T>,
   ): Promise<T> {
+    const idle = this.#find();
+    if (idle?.connection !== undefined) {
+      // Nothing to wait for: the limit of `work` is enough.
+      idle.calls++;
+      return work(idle.connection, options).finally(() => this.#release(idle));
+    }
     const limit = new TimeLimit(`reply to ${name}`, options);
     try {
       const member = await this.#withRoom(limit);

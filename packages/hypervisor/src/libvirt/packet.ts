@@ -33,7 +33,7 @@ export interface Packet extends Header {
 }
 
 export function encodePacket(header: Omit<Header, "version">, payload: Uint8Array = new Uint8Array()): Buffer {
-  const bytes = Buffer.alloc(HEADER_BYTES + payload.length);
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
   bytes.writeUInt32BE(bytes.length, 0);
   bytes.writeUInt32BE(header.program, 4);
   bytes.writeUInt32BE(1, 8);

@@ -169,11 +169,12 @@ export class RpcConnection {
     const serial = this.#nextSerial();
     const limit = new TimeLimit(`reply to ${name}`, options);
     const { promise, resolve, reject } = Promise.withResolvers<Packet>();
+    limit.signal.addEventListener("abort", () => reject(limit.signal.reason));
     const waiter: Waiter = { name, procedure: procedure as Procedure, onReply, resolve, reject, abandoned: false };
     this.#waiters.set(serial, waiter);
     this.#send({ ...call(procedure as Procedure), serial }, payload);
     try {
-      return await limit.race(promise);
+      return await promise;
     } finally {
       waiter.abandoned = true;
       limit.end();

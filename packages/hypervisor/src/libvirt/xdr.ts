@@ -21,7 +21,7 @@ type Fields = Readonly<Record<string, Codec<unknown>>>;
 export type Struct<F> = { readonly [K in keyof F]: Decoded<F[K]> };
 
 class XdrWriter {
-  #buffer = Buffer.alloc(256);
+  #buffer = Buffer.allocUnsafe(256);
   #length = 0;
 
   /** What has been written; later writes do not change it. */
@@ -29,16 +29,17 @@ class XdrWriter {
     return Buffer.from(this.#buffer.subarray(0, this.#length));
   }
 
-  /** Room for `length` bytes and their padding, zeroed, as a view. */
+  /** Room for `length` bytes, to be written in full, as a view; their padding is zeroed. */
   take(length: number): Buffer {
     const start = this.#length;
     const end = start + padded(length);
     if (end > this.#buffer.length) {
-      const larger = Buffer.alloc(Math.max(end, this.#buffer.length * 2));
+      const larger = Buffer.allocUnsafe(Math.max(end, this.#buffer.length * 2));
       this.#buffer.copy(larger, 0, 0, start);
       this.#buffer = larger;
     }
     this.#length = end;
+    if (start + length < end) this.#buffer.fill(0, start + length, end);
     return this.#buffer.subarray(start, start + length);
   }
 }
