@@ -6,6 +6,7 @@ import type { TestContext } from "node:test";
 import type { Ability, Hypervisor } from "../../src/hypervisor.ts";
 import type { OpenOptions } from "../../src/open-hypervisor.ts";
 import { libvirtQemu, libvirtTest } from "./libvirt-worlds.ts";
+import { qemuSockets } from "./qemu-world.ts";
 
 /** Undone when the test, or all stories of an adapter, are over. */
 export type Scope = Pick<TestContext, "after">;
@@ -49,18 +50,6 @@ export interface AdapterRow {
   start(scope: Scope): Promise<World>;
 }
 
-export const ABILITIES: readonly Ability[] = [
-  "act",
-  "start",
-  "set-action",
-  "screenshot",
-  "dump",
-  "console",
-  "channel",
-  "agent",
-  "fire-mark",
-];
-
 export const adapters: readonly AdapterRow[] = [
   { name: "libvirt with QEMU", lacks: [], start: libvirtQemu },
   {
@@ -68,4 +57,5 @@ export const adapters: readonly AdapterRow[] = [
     lacks: ["set-action", "dump", "console", "channel", "agent", "fire-mark", "real"],
     start: libvirtTest,
   },
+  { name: "QEMU's monitors in a folder", lacks: ["start", "lose", "definitions"], start: qemuSockets },
 ];

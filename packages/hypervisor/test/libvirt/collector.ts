@@ -4,20 +4,22 @@ import type { WatchMessage } from "../../src/libvirt/watch.ts";
 export function collector<M extends { readonly type: string } = WatchMessage>() {
   /** What has not been taken. */
   const told: M[] = [];
-  let wake = () => {};
+  let wake = Promise.withResolvers<void>();
   const listener = (message: M) => {
     told.push(message);
-    wake();
+    wake.resolve();
+    wake = Promise.withResolvers();
   };
-  /** The first of that type, or of any, that has not been taken yet. */
-  const next = async <T extends M["type"]>(type?: T): Promise<Extract<M, { readonly type: T }>> => {
+  /** The first that matches and has not been taken yet. */
+  const nextWhere = async (matches: (message: M) => boolean): Promise<M> => {
     for (;;) {
-      const place = told.findIndex((message) => type === undefined || message.type === type);
-      if (place >= 0) return told.splice(place, 1)[0] as Extract<M, { readonly type: T }>;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
+      const place = told.findIndex(matches);
+      if (place >= 0) return told.splice(place, 1)[0]!;
+      await wake.promise;
     }
   };
-  return { told, listener, next };
+  /** The same by type, or of any. */
+  const next = async <T extends M["type"]>(type?: T): Promise<Extract<M, { readonly type: T }>> =>
+    (await nextWhere((message) => type === undefined || message.type === type)) as Extract<M, { readonly type: T }>;
+  return { told, listener, next, nextWhere };
 }
