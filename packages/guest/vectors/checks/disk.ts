@@ -6,7 +6,7 @@ import { kernelLog } from "../../src/checks/kernel-log.ts";
 import { parseFstab } from "../../src/kernel/fstab.ts";
 import { OK } from "../scripted.ts";
 import { suite } from "../vector.ts";
-import { type Looks, look } from "./looks.ts";
+import { tellTogether, type Watched } from "./tell.ts";
 
 const mount = (type: string, flags = "rw", own = "rw", point = "/data", device = "254:0") =>
   `25 21 ${device} / ${point} ${own},relatime - ${type} /dev/vda ${flags}\n`;
@@ -33,8 +33,8 @@ const READ = "readDevice vda";
 const SHUTDOWN =
   "1,900,99,-;XFS (vda): Log I/O Error (0x2) detected at xlog_ioend_work+0x6d/0x80 [xfs] (fs/xfs/xfs_log.c:1378).  Shutting down filesystem.\n";
 
-const looks = ({ config = "", ...rest }: Looks) =>
-  look([kernelLog, disk], healthy, { config: CONFIG + config, ...rest });
+const looks = ({ config = "", ...rest }: Watched) =>
+  tellTogether(kernelLog, disk)({ config: CONFIG + config, files: healthy, ...rest });
 
 export const evidence = suite("disk: certain evidence needs no hold time, uncertain does:", looks, [
   [
@@ -325,7 +325,8 @@ export const subvolumes = suite(
   "disk = auto, on a guest",
   (mounts: string) => {
     const files = { [MOUNTS]: mounts, "/etc/fstab": fstab };
-    return look([disk], files, { config: "state-directory = none\n", changes: [{ at: 1, probe: FAILED }], until: 31 });
+    const config = "state-directory = none\n";
+    return tellTogether(disk)({ config, files, changes: [{ at: 1, probe: FAILED }], until: 31 });
   },
   [
     [

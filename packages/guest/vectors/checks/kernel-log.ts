@@ -1,16 +1,14 @@
 /** The kernel's log: what counts, for how long, and what a flood does. */
 import { kernelLog } from "../../src/checks/kernel-log.ts";
 import { suite } from "../vector.ts";
-import { type Looks, look } from "./looks.ts";
+import { tellTogether } from "./tell.ts";
 
 const record = (priority: number, sequence: number, text: string) =>
   `${priority},${sequence},1234567,-;${text}\n SUBSYSTEM=block\n DEVICE=b254:0\n`;
 const HUNG = "INFO: task dd:831 blocked for more than 120 seconds.";
 const OOM = "Out of memory: Killed process 812 (hog) total-vm:1234kB";
 
-const looks = (story: Looks) => look([kernelLog], {}, story);
-
-export const messages = suite("kernel-log", looks, [
+export const messages = suite("kernel-log", tellTogether(kernelLog), [
   [
     "a hung task is told, for a minute",
     { changes: [{ at: 2, kernelLog: [record(3, 10, HUNG)] }], until: 70 },
