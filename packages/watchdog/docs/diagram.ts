@@ -4,11 +4,11 @@ import { parseScript, type Step } from "../vectors/script.ts";
 
 const COLUMNS = 72;
 
-/** A feed of the i6300esb, or of the ib700. */
+/** A feed of the i6300esb, of the ib700, or of the iTCO. */
 const isFeed = (step: Step): boolean =>
   step.kind === "write" &&
   ((step.space === "mem" && step.bits === 16 && step.offset === 0xc && (step.value & 0xf00n) === 0x100n) ||
-    (step.space === "io" && step.offset === 0x443));
+    (step.space === "io" && (step.offset === 0x443 || step.offset === 0x660)));
 
 /**
  * What happens over the time that the script takes, one line a signal:
@@ -26,6 +26,8 @@ export function diagram(script: string): string {
     "stage 1": [] as string[],
     "stage 2": [] as string[],
     ib700: [] as string[],
+    "itco 1st": [] as string[],
+    "itco 2nd": [] as string[],
     fire: [] as string[],
   };
   let fed = false;
@@ -39,6 +41,9 @@ export function diagram(script: string): string {
       rows["stage 1"].push(deadline !== undefined && stage === 1 ? "#" : ".");
       rows["stage 2"].push(deadline !== undefined && stage === 2 ? "#" : ".");
       rows.ib700.push(model.ib700.state().deadline === undefined ? "." : "#");
+      const itco = model.itco.state();
+      rows["itco 1st"].push(itco.deadline !== undefined && itco.expiries === 0 ? "#" : ".");
+      rows["itco 2nd"].push(itco.deadline !== undefined && itco.expiries === 1 ? "#" : ".");
       rows.feed.push(fed ? "^" : " ");
       fed = false;
       const fired = model.pass(

@@ -3,6 +3,7 @@ export { AccessError, type Width } from "./access.ts";
 export { Bus, type BusWidth } from "./bus.ts";
 export { I6300esb, type I6300esbEvents, type I6300esbOptions, type I6300esbState } from "./i6300esb.ts";
 export { Ib700, type Ib700Events, type Ib700Options, type Ib700State } from "./ib700.ts";
+export { Itco, type ItcoEvents, type ItcoOptions, type ItcoState } from "./itco.ts";
 export {
   ACTIONS,
   type Action,
@@ -16,4 +17,4 @@ export { q35Wdat } from "./q35-wdat.ts";
 export { StateError } from "./state-error.ts";
 export { Timeline } from "./timeline.ts";
 export { type ClockState, VirtualClock } from "./virtual-clock.ts";
-export { readWdat, type Wdat, WdatError, writeWdat } from "./wdat.ts";
+export { readWdat, type Wdat, type WdatAction, type WdatEntry, WdatError, writeWdat } from "./wdat.ts";

@@ -151,7 +151,8 @@ const MAX_TIME_MS = 0xffff_ffff;
 export function writeWdat(wdat: Wdat): Uint8Array {
   const bytes = new Uint8Array(HEADER_SIZE + ENTRY_SIZE * wdat.entries.length);
   const view = new DataView(bytes.buffer);
-  checkWdat(wdat, bytes.length);
+  checkSize(bytes.length);
+  checkWdat(wdat);
   writeText(bytes, "signature", { at: 0, length: 4 }, SIGNATURE);
   view.setUint32(LENGTH_AT, bytes.length, true);
   view.setUint8(REVISION_AT, REVISION);
@@ -181,7 +182,7 @@ export function writeWdat(wdat: Wdat): Uint8Array {
 /** Throws a WdatError that says what is wrong with the table. */
 export function readWdat(bytes: Uint8Array): Wdat {
   if (bytes.length < HEADER_SIZE) throw new WdatError(`it has ${bytes.length} bytes, a header alone ${HEADER_SIZE}`);
-  if (bytes.length > MAX_SIZE) throw new WdatError(`it has ${bytes.length} bytes, QEMU takes up to ${MAX_SIZE}`);
+  checkSize(bytes.length);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const signature = readText(bytes, { at: 0, length: 4 });
   if (signature !== SIGNATURE) throw new WdatError(`its signature is ${JSON.stringify(signature)}, not "${SIGNATURE}"`);
@@ -209,7 +210,7 @@ export function readWdat(bytes: Uint8Array): Wdat {
       readEntry(i, new DataView(bytes.buffer, bytes.byteOffset + HEADER_SIZE + i * ENTRY_SIZE, ENTRY_SIZE)),
     ),
   };
-  checkWdat(wdat, bytes.length);
+  checkWdat(wdat);
   return wdat;
 }
 
@@ -254,9 +255,12 @@ function readPci(view: DataView): WdatPci | undefined {
   return none ? undefined : pci;
 }
 
+function checkSize(size: number): void {
+  if (size > MAX_SIZE) throw new WdatError(`it is longer than the ${MAX_SIZE} bytes that QEMU takes`);
+}
+
 /** What holds of every table, whether it is written or read. */
-function checkWdat({ periodMs, minCount, maxCount, entries }: Wdat, size: number): void {
-  if (size > MAX_SIZE) throw new WdatError(`it has ${size} bytes, QEMU takes up to ${MAX_SIZE}`);
+function checkWdat({ periodMs, minCount, maxCount, entries }: Wdat): void {
   if (periodMs < 1) throw new WdatError("a count takes no time");
   if (minCount > maxCount) throw new WdatError(`its smallest count is ${minCount}, its largest ${maxCount}`);
   if (periodMs * maxCount > MAX_TIME_MS)

@@ -5,20 +5,19 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { root, run } from "@bernard/tools";
 import { fillPage } from "../docs/tables.ts";
-import { i6300esbVectors } from "../vectors/i6300esb.ts";
-import { ib700Vectors } from "../vectors/ib700.ts";
+import { vectors } from "../vectors/all.ts";
 
 test("docs/devices.md is up to date, and shows every chapter of facts", async () => {
   const page = (await readFile(join(root, "docs/devices.md"))).toString();
   const filled = fillPage(page);
   assert.equal(page, filled.page, "docs/devices.md is out of date: run 'make docs'");
-  const chapters = new Set([...i6300esbVectors, ...ib700Vectors].map(({ about }) => about));
+  const chapters = new Set(vectors.map(({ about }) => about));
   assert.deepEqual(filled.chapters, [...chapters]);
 });
 
 test("a part that cannot be generated is named", () => {
   assert.throws(() => fillPage("<!-- vectors: colours -->\n<!-- end -->"), /^Error: no chapter of vectors: colours$/);
-  assert.throws(() => fillPage("<!-- registers: itco -->\n<!-- end -->"), /^Error: no table of registers: itco$/);
+  assert.throws(() => fillPage("<!-- registers: diag288 -->\n<!-- end -->"), /^Error: no table of registers: diag288$/);
 });
 
 /** Runs a program as a reader would, and returns what it prints. */
@@ -35,11 +34,12 @@ test("the example in docs/devices.md fires and resets", async () => {
 for (const [file, end] of [
   ["i6300esb.ts", 2_061_582_336_000n],
   ["ib700.ts", 2_000_000_000n],
+  ["itco.ts", 4_800_000_000n],
 ] as const) {
   test(`the example in ${file} fires at its last nanosecond`, async () => {
     const source = (await readFile(join(root, "packages/watchdog/src", file))).toString();
     const lines = [...source.matchAll(/^ \* {5}(.*)$/gm)].map(([, line]) => line);
-    const imports = 'import { I6300esb, Ib700, Timeline, VirtualClock } from "@bernard/watchdog";';
+    const imports = 'import { I6300esb, Ib700, Itco, Timeline, VirtualClock } from "@bernard/watchdog";';
     const example = [imports, ...lines].join("\n");
     const last = `${end}`.replaceAll(/\B(?=(\d{3})+$)/g, "_");
     assert.ok(example.includes(`${last}n`), example);

@@ -9,6 +9,15 @@ type Compat = "before-10.2" | "10.2";
 /** `A` 0x80, `B` 0x86 as a byte, `C` 0x86 wider, all at RELOAD; `x` any other byte, `y` anything else that is wider. */
 const UNLOCKED = /A[xy]*[BC][Bx]*$/;
 
+/** Of the iTCO's bytes: which registers have one, and which two. */
+const BYTES = [2, 3, 12, 13, 14, 16];
+const WORDS = [0, 4, 6, 8, 10, 18];
+const TCO_AT_FIRST = new Map([
+  [10, 8],
+  [16, 3],
+  [18, 4],
+]);
+
 const POWER_ON = { cfg: 0, lock: 0, preload: [0xfffff, 0xfffff] as [number, number] };
 const BASE = 0xe000_0000;
 
@@ -43,6 +52,11 @@ export class NaiveModel {
   #spins = false;
   #isa: { readonly end: bigint; readonly begun: number } | undefined;
   readonly #bytes: number[] = Array(256).fill(0);
+  readonly #tco = new Map(TCO_AT_FIRST);
+  readonly #gcs = [0x20, 0, 0, 0];
+  #tcoRounds = 0;
+  #tcoSpins = false;
+  #tcoTimer: { readonly end: bigint; readonly begun: number } | undefined;
 
   constructor(compat: Compat) {
     this.#types = compat === "10.2" ? 0b00_0011 : 0b01_0001;
@@ -63,6 +77,15 @@ export class NaiveModel {
   #write(step: WriteStep): void {
     if (step.space === "io") {
       this.#writePort(step.offset, step.bits, Number(step.value));
+      for (const [port, size, at] of cut(step.offset, step.bits / 8, 2)) {
+        const value = Number((step.value >> BigInt(8 * at)) & ((1n << BigInt(8 * size)) - 1n));
+        if (port >= 0x660 && port < 0x680) this.#writeTco(port - 0x660, value);
+      }
+      return;
+    }
+    if (step.space === "gcs") {
+      for (let i = 0; i < step.bits / 8; i++) this.#gcs[step.offset + i] = Number((step.value >> BigInt(8 * i)) & 255n);
+      if (this.#tcoSpins) this.#beginTco();
       return;
     }
     for (const [offset, size, at] of cut(step.offset, step.bits / 8)) {
@@ -73,8 +96,19 @@ export class NaiveModel {
   }
 
   #read(step: ReadStep): bigint {
-    if (step.space === "io") return (1n << BigInt(step.bits)) - 1n;
     let result = 0n;
+    if (step.space === "gcs") {
+      for (let i = step.bits / 8 - 1; i >= 0; i--) result = result * 256n + BigInt(this.#gcs[step.offset + i]!);
+      return result;
+    }
+    if (step.space === "io") {
+      for (const [port, size, at] of cut(step.offset, step.bits / 8, 2)) {
+        const known = port >= 0x660 && port < 0x680;
+        const value = known ? this.#readTco(port - 0x660) % 256 ** size : 256 ** size - 1;
+        result += BigInt(value) << BigInt(8 * at);
+      }
+      return result;
+    }
     for (const [offset, size, at] of cut(step.offset, step.bits / 8)) {
       let value = 0;
       if (step.space === "mem") {
@@ -145,6 +179,58 @@ export class NaiveModel {
     }
   }
 
+  #writeTco(at: number, value: number): void {
+    const of = (offset: number) => this.#tco.get(offset) ?? 0;
+    if (BYTES.includes(at)) this.#tco.set(at, value % 256);
+    if (at === 2 || at === 3) this.#tco.set(4, of(4) | (at === 2 ? 2 : 4));
+    if (at === 4) this.#tco.set(4, value & 0xe870);
+    if (at === 6) this.#tco.set(6, value & 0xfff8);
+    if (at === 8) this.#tco.set(8, (value & 0xfeff) | (of(8) & 0x1000));
+    if (at === 10 || at === 18) this.#tco.set(at, value);
+    if (at === 0) this.#tcoRounds = 0;
+    const begins = of(18) > 1 && (of(8) & 0x800) === 0;
+    if (at === 0 && !begins) this.#tco.set(0, value);
+    if (at === 8 && !begins) {
+      this.#tcoTimer = undefined;
+      this.#tcoSpins = false;
+    }
+    if ((begins && (at === 0 || at === 8)) || (at === 18 && this.#tcoSpins)) this.#beginTco();
+  }
+
+  #readTco(at: number): number {
+    if (at === 0 && this.#tcoTimer !== undefined) {
+      const ticks = (this.#tcoTimer.end - this.#now) / 600_000_000n;
+      return Math.floor((this.#tco.get(0) ?? 0) / 1024) * 1024 + Number(ticks);
+    }
+    return BYTES.includes(at) || WORDS.includes(at) ? (this.#tco.get(at) ?? 0) : 0;
+  }
+
+  #beginTco(): void {
+    const timer = this.#tco.get(18) ?? 0;
+    this.#tco.set(0, timer);
+    this.#tcoSpins = false;
+    this.#tcoTimer = { end: this.#now + BigInt(timer % 1024) * 600_000_000n, begun: this.#begun++ };
+  }
+
+  #endTco(): Sign[] {
+    this.#tcoTimer = undefined;
+    this.#tco.set(0, 0);
+    this.#tco.set(4, (this.#tco.get(4) ?? 0) | 8);
+    this.#tcoRounds++;
+    if (this.#tcoRounds === 2) {
+      this.#tco.set(6, (this.#tco.get(6) ?? 0) | 6);
+      this.#tcoRounds = 0;
+      if ((this.#gcs[0]! & 0x20) === 0) return ["fire"];
+      if ((this.#tco.get(18) ?? 0) % 1024 === 0) {
+        this.#tco.set(0, this.#tco.get(18) ?? 0);
+        this.#tcoSpins = true;
+        return [];
+      }
+    }
+    this.#beginTco();
+    return [];
+  }
+
   #begin(number: 1 | 2): void {
     const tick = (this.#registers.cfg & 4) > 0 ? 960n : 983_040n;
     this.#stage = {
@@ -163,21 +249,25 @@ export class NaiveModel {
     const end = this.#now + ns;
     const signs: Sign[] = [];
     for (;;) {
-      const isa = this.#isa !== undefined && this.#isa.end <= end ? this.#isa : undefined;
-      const pci = this.#stage !== undefined && this.#stage.end <= end ? this.#stage : undefined;
-      const isaFirst =
-        isa !== undefined && (pci === undefined || isa.end < pci.end || (isa.end === pci.end && isa.begun < pci.begun));
-      if (isaFirst) {
-        this.#now = isa.end;
-        this.#isa = undefined;
-        signs.push("fire");
-      } else if (pci !== undefined) {
-        this.#now = pci.end;
-        signs.push(...this.#endStage());
-      } else break;
+      const ends = [
+        { timer: this.#isa, ended: () => this.#endIsa() },
+        { timer: this.#stage, ended: () => this.#endStage() },
+        { timer: this.#tcoTimer, ended: () => this.#endTco() },
+      ];
+      const due = ends.filter(({ timer }) => timer !== undefined && timer.end <= end);
+      due.sort((a, b) => Number(a.timer!.end - b.timer!.end) || a.timer!.begun - b.timer!.begun);
+      const next = due[0];
+      if (next === undefined) break;
+      this.#now = next.timer!.end;
+      signs.push(...next.ended());
     }
     this.#now = end;
     return signs;
+  }
+
+  #endIsa(): Sign[] {
+    this.#isa = undefined;
+    return ["fire"];
   }
 
   #endStage(): Sign[] {
@@ -209,6 +299,7 @@ export class NaiveModel {
   #reset(): void {
     this.#powerOn();
     this.#isa = undefined;
+    this.#gcs.splice(0, 4, 0x20, 0, 0, 0);
     for (const at of [4, 5, 12, 16, 17, 18, 19, 60]) this.#bytes[at] = 0;
     this.#enableMemory();
   }
@@ -220,11 +311,11 @@ export class NaiveModel {
 }
 
 /** [offset, bytes, how far into the access] of each aligned piece. */
-function cut(offset: number, bytes: number): [number, number, number][] {
+function cut(offset: number, bytes: number, most = 4): [number, number, number][] {
   const cuts: [number, number, number][] = [];
   for (let done = 0; done < bytes; ) {
     const at = offset + done;
-    const size = [4, 2, 1].find((width) => at % width === 0 && width <= bytes - done)!;
+    const size = [4, 2, 1].find((width) => at % width === 0 && width <= Math.min(most, bytes - done))!;
     cuts.push([at, size, done]);
     done += size;
   }

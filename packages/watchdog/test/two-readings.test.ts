@@ -45,7 +45,9 @@ test("a device that is saved and restored at any moment goes on as if nothing ha
       second.clock.restore(structuredClone(first.clock.state()));
       second.i6300esb.restore(structuredClone(first.i6300esb.state()));
       second.ib700.restore(structuredClone(first.ib700.state()));
+      second.itco.restore(structuredClone(first.itco.state()));
       assert.deepEqual(second.i6300esb.state(), first.i6300esb.state());
+      assert.deepEqual(second.itco.state(), first.itco.state());
       assert.equal(
         formatScript(unordered(second.run(steps.slice(at)))),
         formatScript(unordered(first.run(steps.slice(at)))),
@@ -62,6 +64,7 @@ test("the random sequences reach what matters", () => {
     for (const step of steps) {
       for (const done of model.run([step])) if (done.kind === "pass") for (const sign of done.signs) reached.add(sign);
       const { fired, unlock, locked, spinning, stage, freeRun } = model.i6300esb.state();
+      const itco = model.itco.state();
       for (const [name, is] of Object.entries({
         fired,
         unlocked: unlock === 2,
@@ -69,6 +72,10 @@ test("the random sequences reach what matters", () => {
         spinning,
         second: stage === 2,
         freeRun,
+        "itco fired": (itco.registers.status2 & 6) !== 0,
+        "itco ran out once": itco.expiries === 1,
+        "itco locked": (itco.registers.control1 & 0x1000) !== 0,
+        "itco spinning": itco.spinning,
       })) {
         if (is) reached.add(name);
       }
@@ -79,6 +86,10 @@ test("the random sequences reach what matters", () => {
     "fired",
     "freeRun",
     "irq",
+    "itco fired",
+    "itco locked",
+    "itco ran out once",
+    "itco spinning",
     "locked",
     "second",
     "smi",

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { i6300esbVectors } from "../vectors/i6300esb.ts";
-import { ib700Vectors } from "../vectors/ib700.ts";
+import { vectors } from "../vectors/all.ts";
 import { Model } from "../vectors/model.ts";
 import { formatScript, parseScript } from "../vectors/script.ts";
 import { NaiveModel } from "./naive-model.ts";
 
-for (const { about, fact, script, only } of [...i6300esbVectors, ...ib700Vectors]) {
+for (const { about, fact, script, only } of vectors) {
   for (const compat of only === undefined ? (["before-10.2", "10.2"] as const) : [only]) {
     test(`${about}: ${fact} (QEMU ${compat})`, () => {
       const steps = parseScript(script);

@@ -1,10 +1,11 @@
-/** Our two devices on one bus, driven by the steps of a script. */
+/** Our devices on one bus, driven by the steps of a script. */
 import {
   Bus,
   type BusWidth,
   I6300esb,
   type I6300esbOptions,
   Ib700,
+  Itco,
   Timeline,
   VirtualClock,
   type Width,
@@ -14,11 +15,15 @@ import type { ReadStep, Sign, Step, WriteStep } from "./script.ts";
 /** Where BAR0 is put: free in every PC's memory. */
 export const BAR0_ADDRESS = 0xe000_0000;
 
+/** Where the chipset's GCS is, once the root complex is put where firmware puts it. */
+export const GCS_ADDRESS = 0xfed1_f410;
+
 export class Model {
   readonly timeline = new Timeline();
   readonly clock = new VirtualClock(this.timeline);
   readonly i6300esb: I6300esb;
   readonly ib700: Ib700;
+  readonly itco: Itco;
   readonly bus: Bus;
   /** All that has been seen so far, and when. */
   readonly signs: { readonly sign: Sign; readonly at: bigint }[] = [];
@@ -27,13 +32,15 @@ export class Model {
     const see = (sign: Sign) => this.signs.push({ sign, at: this.clock.now });
     this.i6300esb = new I6300esb(this.clock, { fire: () => see("fire"), interrupt: see }, { compat });
     this.ib700 = new Ib700(this.clock, { fire: () => see("fire") });
-    this.bus = new Bus({ i6300esb: this.i6300esb, ib700: this.ib700 });
+    this.itco = new Itco(this.clock, { fire: () => see("fire") });
+    this.bus = new Bus({ i6300esb: this.i6300esb, ib700: this.ib700, itco: this.itco });
     this.#enableMemory();
   }
 
   write({ space, bits, offset, value }: WriteStep): void {
     const width = bits / 8;
     if (space === "mem") this.bus.writeMemory(BAR0_ADDRESS + offset, width as BusWidth, value);
+    if (space === "gcs") this.bus.writeMemory(GCS_ADDRESS + offset, width as BusWidth, value);
     if (space === "cfg") this.bus.writeConfig(offset, width as Width, Number(value));
     if (space === "io") this.bus.writePort(offset, width as Width, Number(value));
   }
@@ -41,6 +48,7 @@ export class Model {
   read({ space, bits, offset }: ReadStep): bigint {
     const width = bits / 8;
     if (space === "mem") return this.bus.readMemory(BAR0_ADDRESS + offset, width as BusWidth);
+    if (space === "gcs") return this.bus.readMemory(GCS_ADDRESS + offset, width as BusWidth);
     return BigInt(
       space === "cfg" ? this.bus.readConfig(offset, width as Width) : this.bus.readPort(offset, width as Width),
     );
@@ -56,6 +64,7 @@ export class Model {
   reset(): void {
     this.i6300esb.reset();
     this.ib700.reset();
+    this.itco.reset();
     this.#enableMemory();
   }
 

@@ -56,6 +56,48 @@ const bar = fc
   .constantFrom("0x0", "0xffffffff", "0xe0000000", "0xe0000010")
   .map((at) => script(`cfg32[0x10] := ${at}`));
 const command = fc.constantFrom("0x0", "0x2", "0x2", "0x507").map((bits) => script(`cfg16[0x4] := ${bits}`));
+/** TMR is written by itcoTimer only. */
+const reachesTimer = (port: number, bits: number) => port <= 0x672 && port + bits / 8 > 0x672;
+const itcoPorts = fc.constantFrom(
+  0,
+  0,
+  2,
+  3,
+  4,
+  6,
+  8,
+  8,
+  0xa,
+  0xc,
+  0xd,
+  0xe,
+  0x10,
+  0x12,
+  0x12,
+  1,
+  9,
+  0x13,
+  0x1e,
+  0x1f,
+  -1,
+  -2,
+);
+const itcoAccess = access(
+  "io",
+  [8, 16, 32],
+  itcoPorts.map((offset) => 0x660 + offset),
+).filter(([step]) => step?.kind !== "write" || !reachesTimer(step.offset, step.bits));
+/** Counts of 0 that run out at once, as fewer could not in a test; 2 and more hardly ever do. */
+const itcoTimer = fc
+  .constantFrom(0, 1, 2, 4, 0x3ff, 0x400, 0x400, 0x8400)
+  .map((ticks) => script(`io16[0x672] := ${hex(ticks)}`));
+const itcoHalt = fc.constantFrom("0x0", "0x0", "0x800", "0x1000").map((bits) => script(`io16[0x668] := ${bits}`));
+const itcoFeed = fc.constant(script("io16[0x660] := 0x1"));
+const itcoLook = fc.constantFrom("0x660", "0x664", "0x666", "0x668").map((port) => script(`io16[${port}] = ?`));
+const gcs = fc
+  .constantFrom("gcs32[0x0] := 0x0", "gcs8[0x0] := 0x0", "gcs32[0x0] := 0x20", "gcs32[0x0] = ?")
+  .map(script);
+
 const reset = fc.constant(script("reset"));
 
 /** @param times nanoseconds that a step of time may take */
@@ -80,6 +122,20 @@ export function randomSteps(times: fc.Arbitrary<bigint>): fc.Arbitrary<Step[]> {
     { arbitrary: bar, weight: 1 },
     { arbitrary: command, weight: 1 },
     { arbitrary: reset, weight: 1 },
+    { arbitrary: itcoAccess, weight: 3 },
+    { arbitrary: itcoTimer, weight: 3 },
+    { arbitrary: itcoHalt, weight: 2 },
+    { arbitrary: itcoFeed, weight: 4 },
+    { arbitrary: itcoLook, weight: 4 },
+    { arbitrary: gcs, weight: 3 },
   );
   return fc.array(step, { maxLength: 120, size: "max" }).map((steps) => steps.flat());
+}
+
+/** Of the iTCO alone, with counts that run out within few ticks. */
+export function randomItcoSteps(times: fc.Arbitrary<bigint>): fc.Arbitrary<Step[]> {
+  const pass = times.map((ns): Step[] => [{ kind: "pass", ns, signs: [] }]);
+  const timer = fc.constantFrom(1, 2, 3, 0x401, 0x401, 0x402).map((ticks) => script(`io16[0x672] := ${hex(ticks)}`));
+  const step = fc.oneof(timer, itcoHalt, itcoFeed, itcoFeed, itcoLook, gcs, reset, pass, pass, pass);
+  return fc.array(step, { maxLength: 20, size: "max" }).map((steps) => steps.flat());
 }

@@ -1,4 +1,4 @@
-/** The registers of both devices, as docs/devices.md shows them; what each does is proven by the vectors. */
+/** The registers of the devices, as docs/devices.md shows them; what each does is proven by the vectors. */
 
 export interface Register {
   readonly name: string;
@@ -9,7 +9,7 @@ export interface Register {
   readonly meaning: string;
 }
 
-export const registers: Readonly<Record<"i6300esb" | "ib700", readonly Register[]>> = {
+export const registers: Readonly<Record<"i6300esb" | "ib700" | "itco", readonly Register[]>> = {
   i6300esb: [
     {
       name: "CONFIG",
@@ -77,6 +77,66 @@ export const registers: Readonly<Record<"i6300esb" | "ib700", readonly Register[
       bits: "8",
       access: "write",
       meaning: "the low four bits n start it, or start it again, for 30 - 2n seconds; 15: it fires at once",
+    },
+  ],
+  itco: [
+    {
+      name: "RLD",
+      where: "port 0x660",
+      bits: "16",
+      access: "read, write",
+      meaning: "read: the whole ticks until the timer next runs out; written, whatever the value: feed",
+    },
+    {
+      name: "DAT_IN, DAT_OUT",
+      where: "ports 0x662, 0x663",
+      bits: "8",
+      access: "read, write",
+      meaning: "storage; a write sets bit 1 or bit 2 of STS1",
+    },
+    {
+      name: "STS1",
+      where: "port 0x664",
+      bits: "16",
+      access: "read; a write clears",
+      meaning: "bit 3: the timer has run out",
+    },
+    {
+      name: "STS2",
+      where: "port 0x666",
+      bits: "16",
+      access: "read; a write clears",
+      meaning: "bits 1 and 2: it has run out a second time; stay through a reset",
+    },
+    {
+      name: "CNT1",
+      where: "port 0x668",
+      bits: "16",
+      access: "read, write",
+      meaning: "bit 11: halt; bit 12, once set, stays; a write without halt begins the timer",
+    },
+    { name: "CNT2", where: "port 0x66a", bits: "16", access: "read, write", meaning: "storage" },
+    {
+      name: "MESSAGE1, MESSAGE2, WDCNT",
+      where: "ports 0x66c, 0x66d, 0x66e",
+      bits: "8",
+      access: "read, write",
+      meaning: "storage for the guest's own use",
+    },
+    { name: "SW_IRQ_GEN", where: "port 0x670", bits: "8", access: "read, write", meaning: "storage" },
+    {
+      name: "TMR",
+      where: "port 0x672",
+      bits: "16",
+      access: "read, write",
+      meaning: "the low ten bits: ticks of 600 ms that the timer begins with; of a value below 2 it does not begin",
+    },
+    {
+      name: "GCS",
+      where: "memory 0xfed1f410",
+      bits: "8, 16, 32",
+      access: "read, write",
+      meaning: "bit 5, NO_REBOOT: it does not fire; set by a reset",
     },
   ],
 };

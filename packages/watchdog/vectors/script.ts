@@ -5,15 +5,17 @@
  *     mem32[0x0] := 0x5        a write of 32 bits behind its BAR0; up to mem64, at any offset
  *     unlock                   the two writes that unlock it, as Linux does them: mem16[0xc] := 0x80; mem16[0xc] := 0x86
  *     io8[0x443] := 0xf        a write to a port
+ *     gcs32[0x0] := 0x0        a write to the chipset's GCS
  *     mem16[0xc] = 0x1200      a read, and its value
  *     pass 2880 ns             time goes on, and nothing is seen
  *     pass 1 ms: irq fire      time goes on; the first stage ends with QEMU's line about an interrupt, then a device fires
  *     reset                    the machine is reset, and BAR0 is set and enabled again
  *
- * The device starts as after power-on, with memory enabled and BAR0 at the place called mem[0].
+ * The devices start as after power-on, with memory enabled, BAR0 at the place called mem[0], and the chipset's registers where
+ * firmware puts them.
  */
 
-export type Space = "cfg" | "mem" | "io";
+export type Space = "cfg" | "mem" | "io" | "gcs";
 
 /** What can be seen of a device without an access. */
 export type Sign = "irq" | "smi" | "fire";
@@ -66,7 +68,7 @@ function parseStep(text: string): Step[] {
     const ns = BigInt(pass[1]!.replaceAll("_", "")) * UNITS[pass[2]!]!;
     return [{ kind: "pass", ns, signs: (pass[3]?.split(" ") ?? []).map(parseSign) }];
   }
-  const access = /^(cfg|mem|io)(8|16|32|64)\[(0x[0-9a-f]+)\] (:?=) (0x[0-9a-f]+|\?)$/.exec(text);
+  const access = /^(cfg|mem|io|gcs)(8|16|32|64)\[(0x[0-9a-f]+)\] (:?=) (0x[0-9a-f]+|\?)$/.exec(text);
   if (access === null) throw new Error(`not a step: ${text}`);
   const [, space, bits, offset, sign, value] = access as unknown as [string, Space, string, string, string, string];
   if (sign === ":=") return [write(space, Number(bits), Number(offset), BigInt(value))];

@@ -1,5 +1,5 @@
 /**
- * A real QEMU with both devices and no guest: registers are reached by the qtest protocol, time is in our hands.
+ * A real QEMU with all devices and no guest: registers are reached by the qtest protocol, time is in our hands.
  *
  * The machine stands still but for the steps of time. With the qtest accelerator (few packages have it) those are exact to the
  * nanosecond. With TCG the machine runs meanwhile, and how long is read from its HPET, which counts the same clock as the watchdogs,
@@ -62,8 +62,11 @@ export class Emulator {
     this.compat = major > 10 || (major === 10 && minor >= 2) ? "10.2" : "before-10.2";
   }
 
-  /** @param exact with the qtest accelerator, which the program must have */
-  static async start(program: string, exact: boolean): Promise<Emulator> {
+  /**
+   * @param exact with the qtest accelerator, which the program must have
+   * @param more arguments of its own
+   */
+  static async start(program: string, exact: boolean, more: readonly string[] = []): Promise<Emulator> {
     const folder = await mkdtemp(join(tmpdir(), "bernard-verify-"));
     const file = (name: string) => join(folder, name);
     await writeFile(file("bios"), bootImage());
@@ -71,20 +74,12 @@ export class Emulator {
     const qmp = new LineSocket(file("qmp"));
     await Promise.all([qtest.listening, qmp.listening]);
     const errors = openSync(file("errors"), "a+");
-    const machine = [
-      "-machine",
-      "pc",
-      "-accel",
-      exact ? "qtest" : "tcg",
-      "-m",
-      "16",
-      "-nodefaults",
-      "-display",
-      "none",
-    ];
-    const devices = ["-device", "i6300esb,addr=4", "-device", "ib700", "-action", "watchdog=debug"];
+    const accelerator = exact ? "qtest" : "tcg";
+    const machine = ["-machine", "q35", "-accel", accelerator, "-m", "16", "-nodefaults", "-display", "none"];
+    const builtIn = ["-global", "ICH9-LPC.noreboot=off"]; // the iTCO's strap, on before pc-q35-8.0
+    const devices = ["-device", "i6300esb,addr=4", "-device", "ib700", ...builtIn, "-action", "watchdog=debug"];
     const sockets = ["-qtest", `unix:${file("qtest")}`, "-qtest-log", "none", "-qmp", `unix:${file("qmp")}`];
-    const process = spawn(program, [...machine, ...devices, ...sockets, "-S", "-bios", file("bios")], {
+    const process = spawn(program, [...machine, ...devices, ...more, ...sockets, "-S", "-bios", file("bios")], {
       stdio: ["ignore", "ignore", errors],
     });
     const forget = atProcessEnd(() => process.kill("SIGKILL"));

@@ -1,12 +1,30 @@
 /** Runs a script on QEMU and on our model side by side and compares every value read and everything seen. */
-import { BAR0_ADDRESS, Model } from "../vectors/model.ts";
+import { BAR0_ADDRESS, GCS_ADDRESS, Model } from "../vectors/model.ts";
 import { formatScript, type PassStep, type ReadStep, type Sign, type Step, type WriteStep } from "../vectors/script.ts";
 import type { Emulator } from "./emulator.ts";
 
-/** Where the i6300esb sits, in the language of port 0xcf8. */
-const SLOT = 4;
+/** Where the i6300esb sits, and the chipset with the iTCO, in the language of port 0xcf8. */
+const I6300ESB = 4 << 11;
+const CHIPSET = 0x1f << 11;
 const CONFIG_ADDRESS = 0xcf8;
 const CONFIG_DATA = 0xcfc;
+/** No reset does this. The timer must be empty before it is not halted, or it would begin. */
+const ITCO_POWER_ON = [
+  "outw 0x672 0",
+  "outw 0x668 0",
+  "outw 0x660 0",
+  "outb 0x662 0",
+  "outb 0x663 0",
+  "outw 0x664 0",
+  "outw 0x666 0",
+  "outw 0x66a 8",
+  "outb 0x66c 0",
+  "outb 0x66d 0",
+  "outb 0x66e 0",
+  "outb 0x670 3",
+  "outw 0x672 4",
+];
+const ITCO_CNT1 = 0x668;
 /** Storage of the configuration that scripts write to; emptied before each. */
 const STORAGE = { from: 0x40, to: 0x100 } as const;
 
@@ -58,19 +76,27 @@ export class Lockstep {
     await this.#flush();
   }
 
-  /** Power-on: a reset, and what no reset clears. */
+  /** Power-on: a reset, and what no reset clears. The iTCO's lock cannot be cleared at all, so the model has it then too. */
   async #begin(): Promise<void> {
+    await this.#qemu.access([...decode(), ...ITCO_POWER_ON]);
     await this.#qemu.reset();
-    const commands = [...enableMemory()];
+    const commands = decode();
     for (let offset: number = STORAGE.from; offset < STORAGE.to; offset += 4)
-      commands.push(...config("outl", offset, 0));
+      commands.push(...config(I6300ESB, "outl", offset, 0));
     for (const value of [0x80, 0x86, 0x1200]) commands.push(`writew ${BAR0_ADDRESS + 0xc} ${value}`);
     await this.#qemu.access(commands);
     this.#qemu.signs();
     this.#zero = await this.#qemu.time();
     this.#model = this.#newModel();
+    await this.#copyLock();
     this.#done = [];
     this.#batch = [];
+  }
+
+  async #copyLock(): Promise<void> {
+    const [control1] = (await this.#qemu.access([`inw ${ITCO_CNT1}`])) as [bigint];
+    const state = this.#model.itco.state();
+    this.#model.itco.restore({ ...state, registers: { ...state.registers, control1: Number(control1) } });
   }
 
   #access(step: ReadStep | WriteStep): void {
@@ -100,7 +126,7 @@ export class Lockstep {
   async #reset(step: Step): Promise<void> {
     await this.#flush();
     await this.#qemu.reset();
-    await this.#qemu.access(enableMemory());
+    await this.#qemu.access(decode());
     this.#model.reset();
     this.#done.push(step);
   }
@@ -137,7 +163,15 @@ export class Lockstep {
     return next !== undefined && next <= this.#model.timeline.now + CLOCK_ERROR;
   }
 
+  /** Runs out at once, and would again. */
+  #itcoGoesAround(): boolean {
+    const { deadline, spinning, control, registers } = this.#model.itco.state();
+    const [empty, noReboot] = [(registers.timer & 0x3ff) === 0, (control & 0x20) !== 0];
+    return spinning || (deadline !== undefined && empty && noReboot);
+  }
+
   #goesAround(): boolean {
+    if (this.#itcoGoesAround()) return true;
     const { enabled, freeRun, outputOn, fast, preload1, preload2, deadline, spinning } = this.#model.i6300esb.state();
     if (spinning) return true;
     const around = BigInt(preload1 + preload2) * (fast ? 960n : 983_040n);
@@ -145,22 +179,31 @@ export class Lockstep {
   }
 }
 
-function config(access: string, offset: number, value?: number | bigint): string[] {
-  const address = 0x8000_0000 + SLOT * 0x800 + (offset & 0xfc);
+function config(device: number, access: string, offset: number, value?: number | bigint): string[] {
+  const address = 0x8000_0000 + device + (offset & 0xfc);
   const data = `${access} ${CONFIG_DATA + (offset & 3)}`;
   return [`outl ${CONFIG_ADDRESS} ${address}`, value === undefined ? data : `${data} ${value}`];
 }
 
-function enableMemory(): string[] {
-  return [...config("outl", 0x10, BAR0_ADDRESS), ...config("outw", 0x04, 2)];
+/** Puts everything where firmware puts it. */
+function decode(): string[] {
+  return [
+    ...config(I6300ESB, "outl", 0x10, BAR0_ADDRESS),
+    ...config(I6300ESB, "outw", 0x04, 2),
+    ...config(CHIPSET, "outl", 0x40, 0x601), // PMBASE
+    ...config(CHIPSET, "outb", 0x44, 0x80), // ACPI_CNTL: PMBASE is decoded
+    ...config(CHIPSET, "outl", 0xf0, 0xfed1_c001), // RCBA
+  ];
 }
 
 function commandsFor(step: ReadStep | WriteStep): string[] {
   const size = SIZES[step.bits]!;
   const value = step.kind === "write" ? step.value : undefined;
   const port = `${step.kind === "write" ? "out" : "in"}${size}`;
-  if (step.space === "cfg") return config(port, step.offset, value);
+  if (step.space === "cfg") return config(I6300ESB, port, step.offset, value);
   const [access, address] =
-    step.space === "io" ? [port, step.offset] : [`${step.kind}${size}`, BAR0_ADDRESS + step.offset];
+    step.space === "io"
+      ? [port, step.offset]
+      : [`${step.kind}${size}`, (step.space === "gcs" ? GCS_ADDRESS : BAR0_ADDRESS) + step.offset];
   return [`${access} ${address}${value === undefined ? "" : ` ${value}`}`];
 }

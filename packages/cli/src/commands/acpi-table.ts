@@ -1,9 +1,11 @@
 /** `bernard acpi-table`: the ACPI table with which a stock guest drives the watchdog that its machine type has built in. */
-import { readFile, writeFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { buffer } from "node:stream/consumers";
 import { printable } from "@bernard/protocol";
 import { errorLine, UserError } from "@bernard/tools";
 import { q35Wdat, readWdat, WdatError, writeWdat } from "@bernard/watchdog";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 
 interface Flags {
   readonly machine?: string;
@@ -11,12 +13,21 @@ interface Flags {
   readonly check?: string;
 }
 
+/** Enough bytes to tell a table from one that is too long, of a file that may have no end. */
+const READ_SIZE = 0x1_0000;
+
 export function acpiTableCommand(): Command {
   return new Command("acpi-table")
-    .description("Write the ACPI table (WDAT) that tells a guest on q35 of the watchdog it has.")
-    .option("--machine <type>", "the guest's machine type, as QEMU or libvirt name it: q35, pc-q35-7.2...")
+    .description("Write the ACPI table (WDAT) by which a stock guest on q35 drives the watchdog that it has.")
+    .option("--machine <type>", "the guest's machine type, as QEMU and libvirt name it: q35, pc-q35-7.2...")
     .option("-o, --output <file>", "where to write it, instead of standard output")
-    .option("--check <file>", "read a table instead, and say what it offers or why no guest could use it")
+    .addOption(
+      new Option("--check <file>", "read a table: say what it offers, or why no guest could use it").conflicts([
+        "machine",
+        "output",
+      ]),
+    )
+    .addHelpText("after", "\nQEMU takes it by: -acpitable file=FILE -global ICH9-LPC.noreboot=off")
     .action(async (flags: Flags) => {
       if (flags.check !== undefined) await check(flags.check);
       else await write(flags);
@@ -39,27 +50,24 @@ async function write({ machine, output }: Flags): Promise<void> {
 function refuseOtherMachines(machine: string): void {
   if (/^(pc-)?q35(-|$)/.test(machine)) return;
   throw new UserError(
-    `machine ${printable(machine)} has no TCO timer for a table to describe; only q35 has`,
+    `a machine of type ${printable(machine)} has no timer that the table could describe, only q35 has`,
     "give such a guest an i6300esb",
     3,
   );
 }
 
 async function check(file: string): Promise<void> {
-  const bytes = await readFile(file).catch((error: unknown) => {
+  const bytes = await buffer(createReadStream(file, { end: READ_SIZE - 1 })).catch((error: unknown) => {
     throw new UserError(`cannot read the table: ${errorLine(error)}`);
   });
   try {
     const { periodMs, minCount, maxCount, entries } = readWdat(bytes);
-    const times = [periodMs * minCount, periodMs * maxCount].map((ms) => ms / 1000);
-    console.log(
-      `${printable(file)}: WDAT of ${entries.length} entries, for ${times.join(" to ")} s in steps of ${periodMs / 1000} s`,
-    );
+    const seconds = (count: number) => (periodMs * count) / 1000;
+    const times = `${seconds(minCount)} to ${seconds(maxCount)} s in steps of ${seconds(1)} s`;
+    console.log(`${printable(file)}: a WDAT of ${entries.length} entries, for timeouts of ${times}`);
   } catch (error) {
     if (!(error instanceof WdatError)) throw error;
-    throw new UserError(
-      `${printable(file)}: ${error.message}`,
-      "write another: bernard acpi-table --machine q35 -o FILE",
-    );
+    const hint = "have one written by: bernard acpi-table --machine q35 -o FILE";
+    throw new UserError(`${printable(file)}: ${printable(error.message)}`, hint);
   }
 }
