@@ -20,7 +20,7 @@ try {
   await ensureInstalled([...new Set(wanted)], say);
   for (const arch of ARCHES) await buildGuest(arch, say);
   for (const kernel of KERNELS) await buildImage(say, kernel);
-  await buildSystemdImage(say);
+  for (const kernel of ["6.1", "cloud"] as const) await buildSystemdImage(say, kernel);
   console.log(await pickAccelerator());
 } catch (error) {
   console.error(`make: ${errorLine(error)}`);

@@ -368,6 +368,16 @@ export class TestGuest {
     await this.#qemu.qmp.execute("watchdog-set-action", { action });
   }
 
+  /** From now on QEMU writes a line for each of these events inside it (`tco_*`) into the file that is returned. */
+  async trace(events: string): Promise<string> {
+    const file = join(this.#make.dir, "trace.log");
+    for (const line of [`logfile ${file}`, "log trace"]) {
+      await this.#qemu.qmp.execute("human-monitor-command", { "command-line": line });
+    }
+    await this.#qemu.qmp.execute("trace-event-set-state", { name: events, enable: true });
+    return file;
+  }
+
   /** Plugs the network card's cable in, or pulls it. */
   setLink(up: boolean): Promise<void> {
     return this.#qemu.setLink(up);
