@@ -76,8 +76,12 @@ export function arm(device: OpenDevice, settings: Settings, platform: Platform):
   const pretimeout = settings.number("watchdog-pretimeout");
   const refused = pretimeout === 0 ? 0 : device.setPretimeout(pretimeout);
   if (refused < 0) platform.log(`warning: ${identity} has no pretimeout (errno ${-refused})`, true);
-  if (timeout > 0) return timeout;
+  if (timeout > 0 && device.counts(timeout)) return timeout;
   device.disarm();
+  if (timeout > 0)
+    return refuse(
+      `${identity} does not count down: its ACPI table (WDAT) names registers that are not there; use the table for this machine and firmware`,
+    );
   return refuse(`${identity} takes no timeout and tells none (errno ${-timeout}); choose another device`);
 }
 
@@ -108,7 +112,7 @@ function explainOpen(errno: number): string {
     case abi.EBUSY:
       return "another program holds it (systemd's RuntimeWatchdogSec, watchdog, watchdogd?); stop that one first";
     case abi.ENOENT:
-      return "no such device; give the guest a watchdog and load its driver (modprobe i6300esb or ib700wdt)";
+      return "no such device; give the guest a watchdog and load its driver (modprobe i6300esb, wdat_wdt or ib700wdt)";
     case abi.ENOTTY:
       return "not a watchdog device (no answer to WDIOC_GETSUPPORT); name another as watchdog-device";
     case abi.EACCES:

@@ -108,7 +108,7 @@ suite("bernard-guest", () => {
       ["--config", "CONF"],
       "watchdog-device = /dev/nowhere\nrealtime = no\ndisk = none\nchannel = none",
       3,
-      "bernard-guest: /dev/nowhere: no such device; give the guest a watchdog and load its driver (modprobe i6300esb or ib700wdt)\n",
+      "bernard-guest: /dev/nowhere: no such device; give the guest a watchdog and load its driver (modprobe i6300esb, wdat_wdt or ib700wdt)\n",
     ],
     [
       "a file that is no device",

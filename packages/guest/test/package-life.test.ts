@@ -161,7 +161,7 @@ suite("a package's life", () => {
         "deb-systemd-invoke start bernard-guest.service",
       ]);
       assert.match(await text("etc/bernard-guest.conf.d/watchdog.conf"), /^watchdog-timeout = 45$/m);
-      assert.match(await text("etc/default/bernard-guest"), /^BERNARD_MODULES="i6300esb iTCO_wdt ib700wdt"$/m);
+      assert.match(await text("etc/default/bernard-guest"), /^BERNARD_MODULES="i6300esb iTCO_wdt wdat_wdt ib700wdt"$/m);
       await dpkg("-P", "watchdog");
       assert.ok(!existsSync(at("etc/watchdog.conf")));
       assert.equal(await check(), valid);

@@ -19,7 +19,7 @@ take_over() {
   if [ -n "$module" ] && [ "$module" != none ] && [ ! -e /etc/default/bernard-guest ]; then
     mkdir -p /etc/default
     { echo '# The driver that watchdog(8) loaded, taken over from /etc/default/watchdog.' &&
-      echo "BERNARD_MODULES=\"i6300esb iTCO_wdt $module\""; } >/etc/default/bernard-guest
+      echo "BERNARD_MODULES=\"i6300esb iTCO_wdt wdat_wdt $module\""; } >/etc/default/bernard-guest
   fi
 }
 

@@ -118,6 +118,7 @@ export const RB_POWER_OFF = 0x4321fedc;
 export const WDIOF_CARDRESET = 0x20;
 export const WDIOC_GETBOOTSTATUS = 0x80045702;
 export const WDIOC_SETPRETIMEOUT = 0xc0045708;
+export const WDIOC_GETTIMELEFT = 0x8004570a;
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;

@@ -13,8 +13,11 @@ const KEEP_ALIVE = encode("\0");
  * drivers/watchdog/i6300esb.c). Byte 0x68 of its PCI configuration tells.
  */
 const I6300ESB = "i6300ESB timer";
+/** Its driver reads and writes where an ACPI table says, and cannot know that nothing is there. */
+const WDAT = "wdat_wdt";
+
 /** Emulated for this purpose alone, then the ACPI table's, then the chipset's; others come after these. */
-const PREFERRED = [I6300ESB, "IB700 WDT", "diag288 Watchdog", "wdat_wdt", "iTCO_wdt"];
+const PREFERRED = [I6300ESB, "IB700 WDT", "diag288 Watchdog", WDAT, "iTCO_wdt"];
 
 /** A timer of the kernel's own: it fires only as long as that runs. */
 export const SOFTDOG = "Software Watchdog";
@@ -25,6 +28,8 @@ const LOCK_ENABLE = 2;
 
 /** An opened device, with the descriptors that probe children must not keep. */
 export interface OpenDevice extends Device {
+  /** Whether what was just fed counts down from its timeout, in seconds: registers that are not there read as all ones. */
+  counts(timeout: number): boolean;
   readonly fd: number;
   readonly fds: readonly number[];
 }
@@ -74,6 +79,10 @@ export function takeWatchdog(fd: number): OpenDevice | undefined {
     },
     timeout: () => readTimeout(fd),
     setTimeout: (seconds) => setTimeout(fd, seconds),
+    counts: (timeout) =>
+      identity !== WDAT ||
+      system.ioctl(fd, abi.WDIOC_GETTIMELEFT) < 0 ||
+      system.record.getUint32(0, true) <= timeout,
     isArmed() {
       const byte = lock < 0 ? -1 : system.readByteAt(lock, LOCK_REGISTER);
       return byte < 0 ? undefined : (byte & LOCK_ENABLE) !== 0;
