@@ -42,7 +42,6 @@ export interface QueuedAlert {
   readonly incident: number;
   readonly sign: SignName;
   readonly attempts: number;
-  readonly nextTryAt: number;
 }
 
 export interface IncidentFilter {
@@ -55,6 +54,9 @@ export interface IncidentFilter {
 
 /** How an effect's time becomes one of the calendar. */
 export type Calendar = (at: number) => number;
+
+/** Milliseconds in which a receiver is not told the same of the same guest again; the incident is kept all the same. */
+const TOLD_MS = 15 * 60_000;
 
 /** Its pages can be read, and contradict each other. */
 export class CorruptJournalError extends Error {}
@@ -146,23 +148,24 @@ export class Journal {
     return this.#all("DELETE FROM incident WHERE closed_at < ? RETURNING id", before).map((row) => Number(row.id));
   }
 
-  /** Alerts that are due, the oldest first. */
-  dueAlerts(now: number, limit = 100): QueuedAlert[] {
-    const rows = this.#all("SELECT * FROM alert WHERE next_try_at <= ? ORDER BY id LIMIT ?", now, limit);
+  /** Of each receiver the oldest alert that is due. */
+  dueAlerts(now: number): QueuedAlert[] {
+    // SQLite takes the other columns from the row of the minimum.
+    const rows = this.#all("SELECT *, min(id) FROM alert WHERE next_try_at <= ? GROUP BY receiver ORDER BY id", now);
     return rows.map((row) => ({
       id: Number(row.id),
       receiver: String(row.receiver),
       incident: Number(row.incident),
       sign: String(row.sign) as SignName,
       attempts: Number(row.attempts),
-      nextTryAt: Number(row.next_try_at),
     }));
   }
 
-  /** When the next alert is due; undefined: none waits. */
-  nextAlertAt(): number | undefined {
-    const at = this.#get("SELECT min(next_try_at) AS at FROM alert")?.at;
-    return at === null || at === undefined ? undefined : Number(at);
+  /** When the next alert is due, of those whose receiver is not among `without`; undefined: none waits. */
+  nextAlertAt(without: ReadonlySet<string> = new Set()): number | undefined {
+    const rows = this.#all("SELECT receiver, min(next_try_at) AS at FROM alert GROUP BY receiver");
+    const times = rows.filter(({ receiver }) => !without.has(String(receiver))).map(({ at }) => Number(at));
+    return times.length === 0 ? undefined : Math.min(...times);
   }
 
   /** It has arrived, or is given up. */
@@ -214,18 +217,31 @@ export class Journal {
         );
         break;
       case "alert":
-        for (const receiver of receivers) {
-          this.#run(
-            "INSERT INTO alert (receiver, incident, sign, next_try_at) VALUES (?, ?, ?, ?)",
-            receiver,
-            effect.id,
-            effect.sign.sign,
-            calendar(effect.sign.at),
-          );
-        }
+        for (const receiver of receivers) this.#queue(receiver, effect.id, effect.sign.sign, calendar(effect.sign.at));
         break;
       default:
     }
+  }
+
+  /** Of one guest and one sign, a receiver is told once within a while. */
+  #queue(receiver: string, incident: number, sign: SignName, at: number): void {
+    const { uuid } = this.#get("SELECT uuid FROM incident WHERE id = ?", incident) ?? {};
+    const guest = typeof uuid === "string" ? uuid : "host";
+    const told = this.#get(
+      "SELECT at FROM told WHERE receiver = ? AND guest = ? AND sign = ?",
+      receiver,
+      guest,
+      sign,
+    )?.at;
+    if (typeof told === "number" && at - told < TOLD_MS) return;
+    this.#run("INSERT OR REPLACE INTO told (receiver, guest, sign, at) VALUES (?, ?, ?, ?)", receiver, guest, sign, at);
+    this.#run(
+      "INSERT INTO alert (receiver, incident, sign, next_try_at) VALUES (?, ?, ?, ?)",
+      receiver,
+      incident,
+      sign,
+      at,
+    );
   }
 
   #keepSign(incident: number, { sign, at, detail }: Sign, calendar: Calendar): void {

@@ -51,6 +51,13 @@ const VERSIONS: readonly string[] = [
      attempts INTEGER NOT NULL DEFAULT 0,
      next_try_at INTEGER NOT NULL
    ) STRICT;
+   CREATE TABLE told (
+     receiver TEXT NOT NULL,
+     guest TEXT NOT NULL,
+     sign TEXT NOT NULL,
+     at INTEGER NOT NULL,
+     PRIMARY KEY (receiver, guest, sign)
+   ) STRICT;
    CREATE INDEX alert_due ON alert (next_try_at);`,
 ];
 

@@ -1,0 +1,128 @@
+/**
+ * The evidence of incidents, as files for root alone: STATE/evidence/UUID/INCIDENT/SIGN/FILE. Bounded in time and bytes; what is
+ * too old, or too much of one guest or of all, goes first come, first gone.
+ */
+import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { SignName } from "../engine/incident.ts";
+import { type Collector, EVIDENCE_BYTES, type Scene } from "./collector.ts";
+
+/** Milliseconds that taking it may last. */
+const TAKE_MS = 10_000;
+
+export interface EvidenceLimits {
+  readonly keepForMs: number;
+  readonly perGuestBytes: number;
+  readonly inAllBytes: number;
+}
+
+export interface EvidenceFile {
+  /** `SIGN/FILE` */
+  readonly path: string;
+  readonly bytes: number;
+}
+
+interface Kept {
+  readonly dir: string;
+  readonly uuid: string;
+  readonly incident: number;
+  readonly bytes: number;
+  readonly mtimeMs: number;
+}
+
+export class EvidenceStore {
+  readonly #dir: string;
+  readonly #collectors: readonly Collector[];
+  readonly #limits: EvidenceLimits;
+
+  /** @param stateDir an existing directory */
+  constructor(stateDir: string, collectors: readonly Collector[], limits: EvidenceLimits) {
+    this.#dir = join(stateDir, "evidence");
+    this.#collectors = collectors;
+    this.#limits = limits;
+  }
+
+  /**
+   * Takes what can be had at this moment. Resolves to what could not be taken, each with its reason.
+   * @throws where nothing can be written
+   */
+  async take(incident: number, sign: SignName, scene: Scene): Promise<readonly string[]> {
+    const dir = join(this.#incidentDir(scene.guest.uuid, incident), sign);
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    const signal = AbortSignal.timeout(TAKE_MS);
+    const missing: string[] = [];
+    const written = this.#collectors.map(async (collector) => {
+      const piece = await withinLimit(collector, scene, signal).catch((error: unknown) => {
+        missing.push(`${collector.name}: ${error instanceof Error ? error.message : error}`);
+      });
+      if (piece === undefined) return;
+      await writeFile(join(dir, piece.file), piece.bytes.subarray(0, EVIDENCE_BYTES), { mode: 0o600 });
+    });
+    await Promise.all(written);
+    return missing;
+  }
+
+  /** What is kept of an incident. */
+  async files(uuid: string, incident: number): Promise<EvidenceFile[]> {
+    const dir = this.#incidentDir(uuid, incident);
+    const names = await readdir(dir, { recursive: true, withFileTypes: true }).catch(() => []);
+    const files = names.filter((entry) => entry.isFile());
+    return Promise.all(
+      files.map(async ({ parentPath, name }) => {
+        const path = join(parentPath, name);
+        return { path: path.slice(dir.length + 1), bytes: (await stat(path)).size };
+      }),
+    );
+  }
+
+  /** The directory of an incident's evidence, there or not. */
+  directory(uuid: string, incident: number): string {
+    return this.#incidentDir(uuid, incident);
+  }
+
+  /** Goes with its guest. */
+  async forget(uuid: string): Promise<void> {
+    await rm(join(this.#dir, uuid), { recursive: true, force: true });
+  }
+
+  /** Deletes what is too old or too much; one at a time, and often enough. */
+  async tidy(now: number): Promise<void> {
+    const { keepForMs, perGuestBytes, inAllBytes } = this.#limits;
+    const newestFirst = (await this.#all()).toSorted((a, b) => b.mtimeMs - a.mtimeMs || b.incident - a.incident);
+    const ofGuest = new Map<string, number>();
+    let inAll = 0;
+    for (const { dir, uuid, bytes, mtimeMs } of newestFirst) {
+      const guests = (ofGuest.get(uuid) ?? 0) + bytes;
+      ofGuest.set(uuid, guests);
+      inAll += bytes;
+      if (now - mtimeMs > keepForMs || guests > perGuestBytes || inAll > inAllBytes) {
+        await rm(dir, { recursive: true, force: true });
+      }
+    }
+  }
+
+  async #all(): Promise<Kept[]> {
+    const kept: Kept[] = [];
+    for (const uuid of await readdir(this.#dir).catch(() => [])) {
+      for (const name of await readdir(join(this.#dir, uuid)).catch(() => [])) {
+        const dir = join(this.#dir, uuid, name);
+        const incident = Number(name);
+        const files = await this.files(uuid, incident);
+        const { mtimeMs } = await stat(dir);
+        kept.push({ dir, uuid, incident, bytes: files.reduce((sum, file) => sum + file.bytes, 0), mtimeMs });
+      }
+    }
+    return kept;
+  }
+
+  #incidentDir(uuid: string, incident: number): string {
+    return join(this.#dir, uuid, String(incident));
+  }
+}
+
+/** A collector that hangs though its signal is aborted holds up nobody. */
+function withinLimit(collector: Collector, scene: Scene, signal: AbortSignal) {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  return Promise.race([collector.collect(scene, signal), late]);
+}

@@ -1,0 +1,194 @@
+/** Alerts on their way to real receivers on loopback. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { type AddressInfo, createServer as createTcp, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { pino } from "pino";
+import { AlertSender } from "../src/alerts/alert-sender.ts";
+import type { Receiver } from "../src/config.ts";
+import { systemClock } from "../src/daemon/clock.ts";
+import type { Sign } from "../src/engine/incident.ts";
+import type { Journal } from "../src/journal/journal.ts";
+import { openJournal } from "../src/journal/open-journal.ts";
+
+const UUID = "5a9f5bcf-e189-414a-9a2f-eff3117dd7e3";
+
+function world(t: TestContext, receivers: Record<string, Receiver>) {
+  const dir = mkdtempSync(join(tmpdir(), "bernard-alerts-"));
+  const { journal } = openJournal(dir, new Date());
+  const sender = new AlertSender(
+    journal,
+    new Map(Object.entries(receivers)),
+    "node7",
+    systemClock,
+    pino({ level: "silent" }),
+  );
+  t.after(() => {
+    sender.stop();
+    journal.close();
+    rmSync(dir, { recursive: true });
+  });
+  return { dir, journal, sender };
+}
+
+/** An incident with one sign, and its alert queued for each receiver. */
+function incident(
+  journal: Journal,
+  receivers: readonly string[],
+  { id = 1, name = "web-1", detail = "its watchdog fired", uuid = UUID } = {},
+) {
+  const sign: Sign = { sign: "fire", at: 0, detail };
+  const opened = { id, uuid, name, signs: [sign], lastSignAt: 0 };
+  journal.commit(
+    [
+      { type: "open", incident: opened },
+      { type: "alert", id, sign },
+    ],
+    [],
+    receivers,
+    () => Date.now(),
+  );
+}
+
+async function webhook(
+  t: TestContext,
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<string> {
+  const server = createServer(answer).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>> {
+  let text = "";
+  for await (const chunk of request) text += chunk;
+  return JSON.parse(text);
+}
+
+test("a webhook gets the alert as JSON, what the guest said escaped, with a key that is the same at every try", async (t) => {
+  const { promise: heard, resolve } = Promise.withResolvers<{ body: unknown; key: unknown }>();
+  let tries = 0;
+  const url = await webhook(t, async (request, response) => {
+    const body = await bodyOf(request);
+    tries++;
+    response.statusCode = tries === 1 ? 503 : 204;
+    response.end();
+    if (tries === 2) resolve({ body, key: request.headers["idempotency-key"] });
+  });
+  const { journal, sender } = world(t, { ops: { type: "webhook", url } });
+  incident(journal, ["ops"], { name: "web\u001b[31m", detail: "disk:/: \u0007 gone" });
+  sender.wake();
+  const { body, key } = await heard;
+  const { at, ...rest } = body as Record<string, unknown>;
+  assert.match(String(at), /^\d{4}-\d\d-\d\dT/);
+  assert.deepEqual(rest, {
+    id: "node7/1/fire",
+    host: "node7",
+    incident: 1,
+    guest: UUID,
+    name: "web\\u{1b}[31m",
+    sign: "fire",
+    text: "web\\u{1b}[31m: disk:/: \\u{7} gone",
+  });
+  assert.equal(key, "node7/1/fire");
+});
+
+test("a webhook that hangs delays no other receiver", async (t) => {
+  const url = await webhook(t, () => {});
+  const { promise: heard, resolve } = Promise.withResolvers<void>();
+  const good = await webhook(t, (_, response) => {
+    response.end();
+    resolve();
+  });
+  const { journal, sender } = world(t, { dead: { type: "webhook", url }, good: { type: "webhook", url: good } });
+  incident(journal, ["dead", "good"]);
+  sender.wake();
+  await heard;
+  assert.equal(journal.nextAlertAt(new Set(["good"])) !== undefined, true, "the other still waits");
+});
+
+test("a command gets the alert on its standard input; one that fails is tried again", async (t) => {
+  const { dir, journal } = world(t, {});
+  const script = join(dir, "told");
+  writeFileSync(
+    script,
+    `#!/bin/sh\necho "$1" >> ${dir}/args\n[ $(wc -l < ${dir}/args) -gt 1 ] || exit 3\ncat > ${dir}/new && mv ${dir}/new ${dir}/alert\n`,
+  );
+  chmodSync(script, 0o755);
+  const receivers = new Map<string, Receiver>([["pager", { type: "command", run: [script, "$(reboot)"] }]]);
+  const sender = new AlertSender(journal, receivers, "node7", systemClock, pino({ level: "silent" }));
+  t.after(() => sender.stop());
+  const { promise: told, resolve } = Promise.withResolvers<void>();
+  const watcher = watch(dir, (_, name) => name === "alert" && resolve());
+  t.after(() => watcher.close());
+  incident(journal, ["pager"]);
+  sender.wake();
+  await told;
+  assert.equal(JSON.parse(readFileSync(join(dir, "alert"), "utf8")).text, "web-1: its watchdog fired");
+  assert.equal(readFileSync(join(dir, "args"), "utf8"), "$(reboot)\n$(reboot)\n", "no shell reads its arguments");
+});
+
+test("a mail arrives by SMTP", async (t) => {
+  const { promise: mail, resolve } = Promise.withResolvers<string>();
+  const server = createTcp((socket) => smtp(socket, resolve)).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const email: Receiver = {
+    type: "email",
+    server: `127.0.0.1:${port}`,
+    from: "bernard@example.org",
+    to: ["ops@example.org"],
+  };
+  const { journal, sender } = world(t, { mail: email });
+  incident(journal, ["mail"], { name: "web\r\nBcc: x@example.org" });
+  sender.wake();
+  const text = await mail;
+  assert.match(text, /^Subject: \[bernard\] node7: web\\u\{d\}\\u\{a\}Bcc: x@example.org: fire\r$/m);
+  assert.doesNotMatch(text, /^Bcc:/m);
+  assert.match(text, /bernard incident show 1/);
+});
+
+/** As much of a mail server as one mail needs. */
+function smtp(socket: Socket, done: (mail: string) => void): void {
+  let mail: string | undefined;
+  socket.write("220 test\r\n");
+  socket.setEncoding("utf8").on("data", (text: string) => {
+    if (mail !== undefined) {
+      mail += text;
+      if (!mail.endsWith("\r\n.\r\n")) return;
+      socket.write("250 ok\r\n");
+      done(mail);
+      mail = undefined;
+      return;
+    }
+    if (/^DATA/i.test(text)) mail = "";
+    socket.write(/^DATA/i.test(text) ? "354 go on\r\n" : /^QUIT/i.test(text) ? "221 bye\r\n" : "250 ok\r\n");
+  });
+}
+
+test("the same of the same guest is told once within a while, and kept each time", (t) => {
+  const { journal } = world(t, {});
+  incident(journal, ["ops"], { id: 1 });
+  incident(journal, ["ops"], { id: 2 });
+  incident(journal, ["ops"], { id: 3, uuid: "another", name: "db-1" });
+  assert.equal(journal.incidents().length, 3);
+  const due = [];
+  for (
+    let [alert] = journal.dueAlerts(Date.now() + 1);
+    alert !== undefined;
+    [alert] = journal.dueAlerts(Date.now() + 1)
+  ) {
+    due.push(alert.incident);
+    journal.alertDone(alert.id);
+  }
+  assert.deepEqual(due, [1, 3]);
+});
