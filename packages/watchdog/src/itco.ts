@@ -15,7 +15,7 @@
  *     device.write(0x00, 2, 1); // RLD: begins, with the 4 ticks of power-on
  *     timeline.runUntil(4_800_000_000n); // fired
  */
-import { checkAccess, type Width } from "./access.ts";
+import { AccessError, checkAccess, type Width } from "./access.ts";
 import { StateError } from "./state-error.ts";
 import type { Timer, VirtualClock } from "./virtual-clock.ts";
 
@@ -131,7 +131,7 @@ export class Itco {
 
   /** @param value unsigned, of that width */
   write(offset: number, width: 1 | 2, value: number): void {
-    checkAccess("write to the itco", SIZE, offset, width);
+    checkPort("write to the itco", offset, width);
     const registers = this.#registers;
     switch (offset) {
       case RLD:
@@ -184,7 +184,7 @@ export class Itco {
   }
 
   read(offset: number, width: 1 | 2): number {
-    checkAccess("read of the itco", SIZE, offset, width);
+    checkPort("read of the itco", offset, width);
     return this.#readWord(offset) & (width === 1 ? 0xff : 0xffff);
   }
 
@@ -313,4 +313,9 @@ export class Itco {
   #goOnFromSpinning(): void {
     if (this.#spinning) this.#begin();
   }
+}
+
+function checkPort(what: string, offset: number, width: number): void {
+  if (width === 4) throw new AccessError(`${what} of 4 bytes at 0x${offset.toString(16)}`, "the widths are 1 and 2");
+  checkAccess(what, SIZE, offset, width);
 }

@@ -51,6 +51,14 @@ test("a model that reads wrongly is caught, and the shortest vector is told", as
   });
 });
 
+/** Its iTCO forgets at a halt that it has run out once, as one might think. */
+class WrongHalt extends Model {
+  override write(step: WriteStep): void {
+    super.write(step);
+    if (step.space === "io" && step.offset === 0x668) this.itco.restore({ ...this.itco.state(), expiries: 0 });
+  }
+}
+
 const wrong = [
   [
     "that takes a preload of 16 bits fires where QEMU does not",
@@ -64,12 +72,18 @@ const wrong = [
     "io8[0x443] := 0xf; pass 1 ms",
     /the model shows: nothing\n.*: fire"\]$/s,
   ],
+  [
+    "that forgets what it should not misses QEMU's fire",
+    WrongHalt,
+    "gcs32[0x0] := 0x0; io16[0x672] := 0x401; io16[0x660] := 0x1; pass 700 ms; io16[0x668] := 0x800; io16[0x668] := 0x0; pass 700 ms",
+    /the model shows: nothing\n.*: fire"\]$/s,
+  ],
 ] as const;
 
 for (const [what, Wrong, script, message] of wrong) {
   test(`a model ${what}`, async () => {
     const lockstep = new Lockstep(qemu, () => new Wrong(qemu.compat));
-    await assert.rejects(lockstep.run(parseScript(script), 1_000_000n), message);
+    await assert.rejects(lockstep.run(parseScript(script), 1_000_000_000n), message);
   });
 }
 
