@@ -3,12 +3,19 @@ import assert from "node:assert/strict";
 import { suite, type TestContext, test } from "node:test";
 import type { Hello, LastWords } from "@bernard/protocol";
 import { quickConf, type TestGuest, untilFed } from "@bernard/testbed";
-import { bootFedGuest, DAEMON, fires, TIMEOUT_S } from "./stage.ts";
-
-const SOON = { deadlineMs: 60_000 };
-
-const isHello = (message: { readonly type: string }): message is Hello => message.type === "hello";
-const isLastWords = (message: { readonly type: string }): message is LastWords => message.type === "last-words";
+import {
+  bootFedGuest,
+  CONF_FILE,
+  DAEMON,
+  fires,
+  isBeat,
+  isHello,
+  isLastWords,
+  reload,
+  SOON,
+  sh,
+  TIMEOUT_S,
+} from "./stage.ts";
 
 /** A program of the guest's owner whose exit code the test chooses, and which the daemon runs as a check. */
 const VERDICT = "#!/bin/sh\nexit $(cat /run/verdict)\n";
@@ -17,17 +24,14 @@ const VERDICT = "#!/bin/sh\nexit $(cat /run/verdict)\n";
 async function reloadWith(guest: TestGuest, lines: string): Promise<Hello> {
   const conf = `${quickConf(TIMEOUT_S)}retry-timeout = 0\ntest-binary = /run/test\n${lines}`;
   await guest.put("/run/test", Buffer.from(VERDICT));
-  await guest.put("/etc/bernard-guest.conf", Buffer.from(conf));
-  const hello = guest.nextMessage(isHello, SOON);
-  const { code, output } = await guest.run(`echo 0 > /run/verdict; chmod +x /run/test; kill -HUP ${DAEMON}`);
-  assert.equal(code, 0, output);
-  return (await hello).message;
+  await sh(guest, "echo 0 > /run/verdict; chmod +x /run/test");
+  return reload(guest, conf);
 }
 
 /** Lets the program fail from now on; resolves with the daemon's last words. */
 async function fail(guest: TestGuest, code = 5): Promise<LastWords> {
   const words = guest.nextMessage(isLastWords, SOON);
-  await guest.run(`echo ${code} > /run/verdict`);
+  await sh(guest, `echo ${code} > /run/verdict`);
   return (await words).message;
 }
 
@@ -42,8 +46,7 @@ async function untilBackUp(guest: TestGuest, sinceMs: number): Promise<void> {
 async function lastEnd(
   guest: TestGuest,
 ): Promise<{ readonly bites: number; readonly end: string; readonly check: string }> {
-  const { output } = await guest.run("cat /data/bernard-guest/record.json");
-  const record = JSON.parse(output);
+  const record = JSON.parse(await sh(guest, "cat /data/bernard-guest/record.json"));
   return { bites: record.bites.length, end: record.last?.end ?? "none", check: record.last?.check ?? "none" };
 }
 
@@ -84,8 +87,8 @@ async function spendsItsBudget(_: TestContext, guest: TestGuest): Promise<void> 
   const boots = guest.boots.length;
   const words = await fail(guest);
   assert.equal(words.acts, false, "three ends in a day are the budget");
-  const later = await guest.nextMessage((message) => message.type === "beat", SOON);
-  assert.ok(later.message.type === "beat" && later.message.feeds > 0);
+  const later = await guest.nextMessage(isBeat, SOON);
+  assert.ok(later.message.feeds > 0);
   assert.equal(guest.boots.length, boots, "it is fed on");
 }
 
@@ -98,21 +101,22 @@ async function powersOff(_: TestContext, guest: TestGuest): Promise<void> {
 
 async function keepsWhatItHas(_: TestContext, guest: TestGuest): Promise<void> {
   const hello = await reloadWith(guest, "interval = 0.5\n");
-  const boot = guest.messages.find(({ message }) => message.type === "hello")?.message as Hello;
+  const boot = guest.messages.map(({ message }) => message).find(isHello);
   assert.deepEqual(
     [hello.boot, hello.checks.length],
-    [boot.boot, boot.checks.length + 1],
+    [boot?.boot, (boot?.checks.length ?? 0) + 1],
     "the same boot, one check more",
   );
   const refused =
     "reload refused, the old configuration stays in force: /etc/bernard-guest.conf:1: unknown key 'colour'";
-  await guest.put("/etc/bernard-guest.conf", Buffer.from("colour = red\n"));
-  const { output } = await guest.run(
+  await guest.put(CONF_FILE, Buffer.from("colour = red\n"));
+  const output = await sh(
+    guest,
     `kill -HUP ${DAEMON}; until dmesg | grep "reload refused"; do usleep 100000; done; pidof bernard-guest > /dev/null`,
   );
   assert.ok(output.includes(refused), output);
-  const beat = await guest.nextMessage((message) => message.type === "beat", SOON);
-  assert.ok(beat.message.type === "beat" && beat.message.checks.length === hello.checks.length);
+  const beat = await guest.nextMessage(isBeat, SOON);
+  assert.equal(beat.message.checks.length, hello.checks.length);
   assert.equal(fires(guest), 0);
 }
 

@@ -1,16 +1,14 @@
 /** A guest with a crash kernel (kdump): its dump is completed where the watchdog's time does for it, and cut short where it does not. */
 import assert from "node:assert/strict";
 import { suite, type TestContext, test } from "node:test";
-import type { GuestMessage, Hello, LastWords } from "@bernard/protocol";
 import { buildCrashImage, quickConf, type TestGuest, untilFed } from "@bernard/testbed";
-import { bootFedGuest, DAEMON, fires, TIMEOUT_S } from "../stage.ts";
+import { bootFedGuest, CONF_FILE, fires, isLastWords, reload, sh, TIMEOUT_S } from "../stage.ts";
 
-const SOON = { deadlineMs: 120_000 };
+/** A dump takes its time. */
+const PATIENT = { deadlineMs: 120_000 };
 
 /** Seconds that do for a dump, by the warning; an emulated guest takes 15 to 30. */
 const ENOUGH_S = 180;
-
-const CONF = "/etc/bernard-guest.conf";
 
 const WARNING = `warning: a crash kernel is loaded, and ${TIMEOUT_S} s after a crash the watchdog fires into its dump; raise watchdog-timeout to ${ENOUGH_S}`;
 
@@ -18,31 +16,16 @@ const WARNING = `warning: a crash kernel is loaded, and ${TIMEOUT_S} s after a c
 const LOAD_CRASH_KERNEL = `cd /lib/crash && ./load-crash-kernel vmlinuz initrd \
 "console=ttyS0 quiet no_timer_check mitigations=off cryptomgr.notests nr_cpus=1 reset_devices"`;
 
-const isHello = (message: GuestMessage): message is Hello => message.type === "hello";
-const isLastWords = (message: GuestMessage): message is LastWords => message.type === "last-words";
-
-async function sh(guest: TestGuest, script: string): Promise<string> {
-  const { code, output } = await guest.run(script, SOON);
-  assert.equal(code, 0, output);
-  return output;
-}
-
-async function reload(guest: TestGuest): Promise<void> {
-  const hello = guest.nextMessage(isHello, SOON);
-  await sh(guest, `kill -HUP ${DAEMON}`);
-  await hello;
-}
-
 async function untilBackUp(guest: TestGuest, sinceMs: number): Promise<void> {
-  await guest.nextBoot({ ...SOON, sinceMs });
+  await guest.nextBoot({ ...PATIENT, sinceMs });
   await untilFed(guest, sinceMs);
 }
 
 async function warns(guest: TestGuest): Promise<void> {
   const check = (file: string) => sh(guest, `bernard-guest --config ${file} --check 2>&1`);
-  assert.equal(await check(CONF), `${CONF}: valid\n`, "without a crash kernel there is nothing to warn of");
+  assert.equal(await check(CONF_FILE), `${CONF_FILE}: valid\n`, "without a crash kernel there is nothing to warn of");
   await sh(guest, LOAD_CRASH_KERNEL);
-  assert.equal(await check(CONF), `bernard-guest: ${WARNING}\n${CONF}: valid\n`);
+  assert.equal(await check(CONF_FILE), `bernard-guest: ${WARNING}\n${CONF_FILE}: valid\n`);
   await sh(guest, `echo "watchdog-timeout = ${ENOUGH_S}" > /run/long.conf`);
   assert.equal(await check("/run/long.conf"), "/run/long.conf: valid\n");
   await reload(guest);
@@ -53,12 +36,11 @@ async function warns(guest: TestGuest): Promise<void> {
 async function completes(t: TestContext, guest: TestGuest): Promise<void> {
   const failing = `retry-timeout = 0\ntest-binary = /run/test\nscript-end = panic\nend-deadline = ${ENOUGH_S}\n`;
   await guest.put("/run/test", Buffer.from("#!/bin/sh\nexit $(cat /run/verdict)\n"));
-  await guest.put(CONF, Buffer.from(quickConf(TIMEOUT_S) + failing));
   await sh(guest, "echo 0 > /run/verdict; chmod +x /run/test");
-  await reload(guest);
+  await reload(guest, quickConf(TIMEOUT_S) + failing);
   const clock = async () => Number(await sh(guest, "date +%s"));
   const before = await clock();
-  const words = guest.nextMessage(isLastWords, SOON);
+  const words = guest.nextMessage(isLastWords, PATIENT);
   await sh(guest, "echo 5 > /run/verdict");
   const { message, atMs } = await words;
   assert.deepEqual([message.end, message.acts], ["panic", true]);
@@ -70,10 +52,7 @@ async function completes(t: TestContext, guest: TestGuest): Promise<void> {
   const crashedAt = Number(/^CRASHTIME=(\d+)$/m.exec(start.toString("latin1"))?.[1]);
   assert.ok(crashedAt >= before && crashedAt <= (await clock()), `the dump is of this crash, and not of ${crashedAt}`);
   assert.equal(Number(await sh(guest, "lzop -dc /data/vmcore.lzo | wc -c")), sizeOf(start), "all of it is there");
-  assert.match(
-    await sh(guest, "bernard-guest last; [ $? = 1 ]"),
-    /ended by bernard-guest, .*, panic: script:\/run\/test /,
-  );
+  assert.match(await sh(guest, "bernard-guest last", 1), /ended by bernard-guest, .*, panic: script:\/run\/test /);
 }
 
 /** Where the last segment of the file ends that starts so. Layout: elf(5), Elf64_Ehdr and Elf64_Phdr */
@@ -93,13 +72,13 @@ async function isCutShort(guest: TestGuest): Promise<void> {
   await sh(guest, `rm /data/vmcore.lzo && sync && ${LOAD_CRASH_KERNEL}`);
   await guest.throttle("data", "writes"); // a fast machine's dump would be done in time
   const before = performance.now();
-  await assert.rejects(guest.run("echo c > /proc/sysrq-trigger", SOON), /the guest was reset/);
-  const { atMs } = await guest.nextEvent("WATCHDOG", { ...SOON, sinceMs: before });
+  await assert.rejects(guest.run("echo c > /proc/sysrq-trigger", PATIENT), /the guest was reset/);
+  const { atMs } = await guest.nextEvent("WATCHDOG", { ...PATIENT, sinceMs: before });
   await guest.throttle("data", "nothing");
   await untilBackUp(guest, atMs);
   assert.equal(fires(guest), 1);
   assert.equal(await sh(guest, "[ ! -e /data/vmcore.lzo ]; echo $?"), "0\n", "the dump was not completed");
-  assert.match(await sh(guest, "bernard-guest last; [ $? = 1 ]"), /^the previous boot was ended by the watchdog: /);
+  assert.match(await sh(guest, "bernard-guest last", 1), /^the previous boot was ended by the watchdog: /);
 }
 
 suite("with a crash kernel loaded", () => {

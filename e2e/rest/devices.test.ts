@@ -1,46 +1,32 @@
 /** Which watchdog device the daemon takes, by what each is and not by its number; and what becomes of a guest that has none. */
 import assert from "node:assert/strict";
 import { suite, type TestContext, test } from "node:test";
-import type { Beat, GuestMessage, Hello } from "@bernard/protocol";
+import type { GuestMessage, Hello } from "@bernard/protocol";
 import { bootTestGuest, buildImage, type TestGuest } from "@bernard/testbed";
-import { DAEMON, fires } from "../stage.ts";
-
-const SOON = { deadlineMs: 60_000 };
-
-const isHello = (message: GuestMessage): message is Hello => message.type === "hello";
-const isBeat = (message: GuestMessage): message is Beat => message.type === "beat";
+import { CONF_FILE, DAEMON, fires, isBeat, isHello, printed, SOON, sh } from "../stage.ts";
 
 const CONF = "watchdog-timeout = 10\ndisk = none\ngrace = 0\nstate-directory = none\n";
 
-/** Runs a script that must end well; what it printed. */
-async function sh(guest: TestGuest, script: string): Promise<string> {
-  const { code, output } = await guest.run(script, SOON);
-  assert.equal(code, 0, output);
-  return output;
-}
-
 /** Starts the daemon with these lines besides; what it says of itself, first. */
 async function start(guest: TestGuest, lines = ""): Promise<Hello> {
-  await guest.put("/etc/bernard-guest.conf", Buffer.from(CONF + lines));
+  await guest.put(CONF_FILE, Buffer.from(CONF + lines));
   const hello = guest.nextMessage(isHello, SOON);
-  await sh(
-    guest,
-    "dmesg -c; (bernard-guest --config /etc/bernard-guest.conf; echo $? > /run/code) < /dev/null 2> /dev/null &",
-  );
+  await sh(guest, `dmesg -c; (bernard-guest --config ${CONF_FILE}; echo $? > /run/code) < /dev/null 2> /dev/null &`);
   return (await hello).message;
 }
 
 /** Stops it cleanly; its exit code. */
 async function stop(guest: TestGuest): Promise<string> {
-  return (
-    await sh(guest, `rm -f /run/code; kill ${DAEMON}; until [ -s /run/code ]; do usleep 50000; done; cat /run/code`)
-  ).trim();
+  return printed(
+    guest,
+    `rm -f /run/code; kill ${DAEMON}; until [ -s /run/code ]; do usleep 50000; done; cat /run/code`,
+  );
 }
 
 /** What it says where it refuses to start, and its exit code. */
 async function refusal(guest: TestGuest, lines: string): Promise<string> {
-  await guest.put("/etc/bernard-guest.conf", Buffer.from(CONF + lines));
-  const { code, output } = await guest.run("bernard-guest --config /etc/bernard-guest.conf", SOON);
+  await guest.put(CONF_FILE, Buffer.from(CONF + lines));
+  const { code, output } = await guest.run(`bernard-guest --config ${CONF_FILE}`, SOON);
   return `${code}: ${output.trim()}`;
 }
 
@@ -86,7 +72,7 @@ async function isSoftware(guest: TestGuest): Promise<void> {
 async function hasPretimeout(guest: TestGuest): Promise<void> {
   await sh(guest, "/lib/testbed/load pretimeout");
   await start(guest, "software = yes\nwatchdog-pretimeout = 8\n");
-  assert.equal((await sh(guest, "cat /sys/class/watchdog/watchdog0/pretimeout")).trim(), "8");
+  assert.equal(await printed(guest, "cat /sys/class/watchdog/watchdog0/pretimeout"), "8");
   await sh(
     guest,
     `echo noop > /sys/class/watchdog/watchdog0/pretimeout_governor
@@ -100,8 +86,8 @@ async function hasPretimeout(guest: TestGuest): Promise<void> {
 /** The better one is there last, so it has the higher number. */
 async function isTheBest(guest: TestGuest): Promise<void> {
   await sh(guest, "/lib/testbed/load itco && insmod /lib/modules/i6300esb.ko");
-  const identities = await sh(guest, "cat /sys/class/watchdog/watchdog*/identity");
-  assert.deepEqual(identities.trim().split("\n"), ["Software Watchdog", "iTCO_wdt", "i6300ESB timer"]);
+  const identities = await printed(guest, "cat /sys/class/watchdog/watchdog*/identity");
+  assert.deepEqual(identities.split("\n"), ["Software Watchdog", "iTCO_wdt", "i6300ESB timer"]);
   const hello = await start(guest, "software = yes\n");
   assert.deepEqual(hello.device, { identity: "i6300ESB timer", timeout: 10 });
   assert.equal(await stop(guest), "0");

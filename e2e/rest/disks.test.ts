@@ -14,7 +14,7 @@ import {
   untilDiskWritable,
   watchRescue,
 } from "@bernard/testbed";
-import { bootFedGuest, DAEMON, DEADLINES, fires, TIMEOUT_S } from "../stage.ts";
+import { bootFedGuest, DAEMON, DEADLINES, fires, isBeat, sh, TIMEOUT_S } from "../stage.ts";
 
 /** No hold time of these tests' length: what fires needs none. The disk is found in /etc/fstab. */
 const CERTAIN_ONLY = `${quickConf(TIMEOUT_S)
@@ -27,19 +27,11 @@ hang-hold = 3600
 /** What a disk's reason says while its storage is down. */
 const WAITING = /which no reset cures: waiting for it$/;
 
-const isBeat = (message: GuestMessage): message is Beat => message.type === "beat";
-
 /** A beat in which this check reads so. */
 const reads =
   (name: string, test: (check: CheckReport) => boolean) =>
   (message: GuestMessage): message is Beat =>
     isBeat(message) && message.checks.some((check) => check.name === name && test(check));
-
-async function sh(guest: TestGuest, script: string): Promise<string> {
-  const { code, output } = await guest.run(script, { deadlineMs: 120_000 });
-  assert.equal(code, 0, output);
-  return output;
-}
 
 /** The rescue from a trouble that began with `fault`, and that the guest came back writable. */
 async function rescued(guest: TestGuest, fault: () => Promise<void>): Promise<string> {

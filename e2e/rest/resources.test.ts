@@ -4,9 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import type { Beat, CheckReport, GuestMessage, LastWords } from "@bernard/protocol";
+import type { CheckReport } from "@bernard/protocol";
 import { quickConf, type TestGuest, untilDiskWritable } from "@bernard/testbed";
-import { bootFedGuest, fires, TIMEOUT_S } from "../stage.ts";
+import { bootFedGuest, fires, isHello, isLastWords, report, SOON, sh, TIMEOUT_S } from "../stage.ts";
 
 /** Everything but a full process table only alarms: one guest serves many stories. */
 const CONF = `${quickConf(TIMEOUT_S)}priority = 50
@@ -33,34 +33,8 @@ handles-end = alarm
   .replace("memory-end = starve", "memory-end = alarm")
   .replace("hang-hold = 5", "hang-hold = 60"); // without a processor a write waits too
 
-const DEADLINE = { deadlineMs: 60_000 };
-
-const isBeat = (message: GuestMessage): message is Beat => message.type === "beat";
-const isLastWords = (message: GuestMessage): message is LastWords => message.type === "last-words";
-
-/** The first report of a check, from `sinceMs` on, that passes `test`. */
-async function report(
-  guest: TestGuest,
-  sinceMs: number,
-  name: string,
-  test: (check: CheckReport) => boolean,
-): Promise<CheckReport> {
-  const found = (message: GuestMessage): CheckReport | undefined =>
-    isBeat(message) ? message.checks.find((check) => check.name === name && test(check)) : undefined;
-  const { message } = await guest.nextMessage<Beat>((message): message is Beat => found(message) !== undefined, {
-    ...DEADLINE,
-    sinceMs,
-  });
-  return found(message) as CheckReport;
-}
-
 const failed = (check: CheckReport) => check.verdict === "failed";
 const healthy = (check: CheckReport) => check.verdict === "healthy";
-
-async function sh(guest: TestGuest, script: string): Promise<void> {
-  const { code, output } = await guest.run(script);
-  assert.equal(code, 0, output);
-}
 
 /** What runs out, and comes back. */
 async function alarms(
@@ -97,13 +71,13 @@ async function nearMisses(_: TestContext, guest: TestGuest): Promise<void> {
 async function fullTable(_: TestContext, guest: TestGuest): Promise<void> {
   const before = performance.now();
   await sh(guest, "echo 400 > /proc/sys/kernel/threads-max; /lib/testbed/hog tasks 0 &");
-  const { message } = await guest.nextMessage(isLastWords, { ...DEADLINE, sinceMs: before });
+  const { message } = await guest.nextMessage(isLastWords, { ...SOON, sinceMs: before });
   assert.deepEqual([message.check, message.end], ["processes", "reboot"]);
   assert.match(message.reason, /^no process can be started: 40\d tasks of 400 \(EAGAIN\)$/);
-  const reset = await guest.nextEvent("RESET", { ...DEADLINE, sinceMs: before });
-  await guest.nextBoot({ ...DEADLINE, sinceMs: reset.atMs });
+  const reset = await guest.nextEvent("RESET", { ...SOON, sinceMs: before });
+  await guest.nextBoot({ ...SOON, sinceMs: reset.atMs });
   await untilDiskWritable(guest);
-  assert.equal((await guest.run("true")).code, 0, "a reset makes room again");
+  await sh(guest, "true"); // a reset makes room again
 }
 
 async function openFilesAndLoad(_: TestContext, guest: TestGuest): Promise<void> {
@@ -153,8 +127,7 @@ async function unavailableMemory(_: TestContext, guest: TestGuest): Promise<void
   const before = performance.now();
   await guest.put("/run/much.conf", Buffer.from("allocatable-memory = 33000\ndisk = none\n"));
   for (let attempt = 1; attempt <= 3; attempt++) {
-    const { code, output } = await guest.run("bernard-guest --once --config /run/much.conf 2> /dev/null");
-    assert.equal(code, 1, output);
+    const output = await sh(guest, "bernard-guest --once --config /run/much.conf 2> /dev/null", 1);
     assert.match(output, /^allocatable-memory +failing +an attempt to take 132000 KiB of memory was killed /m);
   }
   const kills = await report(guest, before, "oom-kills", failed);
@@ -173,6 +146,6 @@ test("what runs out is told, and ends the guest where it is set to", async (t) =
   };
   for (const [name, story] of Object.entries(stories)) await t.test(name, (t) => story(t, guest));
   assert.equal(fires(guest), 0, "an alarm ends nothing, and a reboot in order needs no fire");
-  const boots = new Set(guest.messages.flatMap(({ message }) => (message.type === "hello" ? [message.boot] : [])));
+  const boots = new Set(guest.messages.flatMap(({ message }) => (isHello(message) ? [message.boot] : [])));
   assert.equal(boots.size, 2, "one reboot");
 });

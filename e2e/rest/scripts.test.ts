@@ -1,11 +1,9 @@
 /** An operator's own test, as watchdog(8) runs those of its test-directory: what it may do without an end, and what ends the guest. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import type { Beat, CheckReport, GuestMessage, Hello, LastWords } from "@bernard/protocol";
+import type { Verdict } from "@bernard/protocol";
 import { quickConf, type TestGuest } from "@bernard/testbed";
-import { bootFedGuest, DAEMON, fires, TIMEOUT_S } from "../stage.ts";
-
-const SOON = { deadlineMs: 60_000 };
+import { bootFedGuest, fires, isBeat, isLastWords, printed, reload, report, SOON, sh, TIMEOUT_S } from "../stage.ts";
 
 const SCRIPT = "/etc/watchdog.d/app";
 const NAME = `script:${SCRIPT}`;
@@ -31,51 +29,33 @@ log-dir = /run/watchdog
 include = /etc/bernard-guest.d/
 `;
 
-const isHello = (message: GuestMessage): message is Hello => message.type === "hello";
-const isLastWords = (message: GuestMessage): message is LastWords => message.type === "last-words";
-
 /** The next time that the daemon tells this verdict of the script. */
-async function nextVerdict(guest: TestGuest, verdict: CheckReport["verdict"], sinceMs: number): Promise<CheckReport> {
-  const report = (message: GuestMessage) =>
-    message.type === "beat" ? message.checks.find((check) => check.name === NAME) : undefined;
-  const { message } = await guest.nextMessage((message): message is Beat => report(message)?.verdict === verdict, {
-    ...SOON,
-    sinceMs,
-  });
-  return report(message) as CheckReport;
-}
+const nextVerdict = (guest: TestGuest, verdict: Verdict, sinceMs: number) =>
+  report(guest, sinceMs, NAME, (check) => check.verdict === verdict);
 
 /** Has the script do this from now on. */
 async function behave(guest: TestGuest, mode: string): Promise<number> {
   const at = performance.now();
-  await shell(guest, `echo ${mode} > /run/mode`);
+  await sh(guest, `echo ${mode} > /run/mode`);
   return at;
-}
-
-async function shell(guest: TestGuest, script: string): Promise<string> {
-  const { code, output } = await guest.run(script);
-  assert.equal(code, 0, output);
-  return output.trim();
 }
 
 /** Waits until the script has been called so often in this mode. */
 async function untilCalled(guest: TestGuest, mode: string, times: number): Promise<void> {
-  await shell(guest, `until [ "$(grep -c 'test ${mode}' /run/calls)" -ge ${times} ]; do sleep 0.2; done`);
+  await sh(guest, `until [ "$(grep -c 'test ${mode}' /run/calls)" -ge ${times} ]; do sleep 0.2; done`);
 }
 
 test("an operator's script, found by a reload", async (t) => {
   const guest = await bootFedGuest(t);
-  await shell(guest, "mkdir /etc/watchdog.d /etc/bernard-guest.d");
+  await sh(guest, "mkdir /etc/watchdog.d /etc/bernard-guest.d");
   await guest.put(SCRIPT, Buffer.from(APP));
   await guest.put("/data/heartbeat", Buffer.from(" 1700000001\n 1700000002\n"));
-  await guest.put("/etc/bernard-guest.conf", Buffer.from(CONF));
   await guest.put(
     "/etc/bernard-guest.d/app.conf",
     Buffer.from("heartbeat-file = /data/heartbeat\nheartbeat-stamps = 2\n"),
   );
-  const hello = guest.nextMessage(isHello, SOON);
-  await shell(guest, `echo well > /run/mode; : > /run/calls; chmod +x ${SCRIPT}; kill -HUP ${DAEMON}`);
-  const { checks } = (await hello).message;
+  await sh(guest, `echo well > /run/mode; : > /run/calls; chmod +x ${SCRIPT}`);
+  const { checks } = await reload(guest, CONF);
   assert.ok(checks.includes(NAME), `${NAME} is among ${checks.join(" ")}`);
   const stories: readonly (readonly [string, (t: TestContext, guest: TestGuest) => Promise<void>])[] = [
     ["that fails once is soon forgiven", failsOnce],
@@ -101,7 +81,7 @@ async function isSlow(_: TestContext, guest: TestGuest): Promise<void> {
   await behave(guest, "well");
   const verdicts = guest.messages
     .filter(({ atMs }) => atMs >= at)
-    .flatMap(({ message }) => (message.type === "beat" ? message.checks : []))
+    .flatMap(({ message }) => (isBeat(message) ? message.checks : []))
     .filter(({ name }) => name === NAME)
     .map(({ verdict }) => verdict);
   assert.ok(
@@ -114,18 +94,18 @@ async function forksAway(_: TestContext, guest: TestGuest): Promise<void> {
   await behave(guest, "forks");
   await untilCalled(guest, "forks", 3);
   await behave(guest, "well");
-  await shell(guest, ": > /run/calls");
+  await sh(guest, ": > /run/calls");
   await untilCalled(guest, "well", 2);
-  assert.equal(await shell(guest, "ps | grep '[s]leep 1000' || echo none"), "none");
+  assert.equal(await printed(guest, "ps | grep '[s]leep 1000' || echo none"), "none");
 }
 
 async function isGone(_: TestContext, guest: TestGuest): Promise<void> {
   const at = performance.now();
-  await shell(guest, `mv ${SCRIPT} ${SCRIPT}.old`);
+  await sh(guest, `mv ${SCRIPT} ${SCRIPT}.old`);
   const failed = await nextVerdict(guest, "failed", at);
   assert.equal(failed.reason, `${SCRIPT} cannot be run (errno 2)`);
   const back = performance.now();
-  await shell(guest, `mv ${SCRIPT}.old ${SCRIPT}`);
+  await sh(guest, `mv ${SCRIPT}.old ${SCRIPT}`);
   await nextVerdict(guest, "healthy", back);
 }
 
@@ -133,7 +113,7 @@ async function floods(_: TestContext, guest: TestGuest): Promise<void> {
   const at = await behave(guest, "flood");
   const failed = await nextVerdict(guest, "failed", at);
   assert.equal(failed.reason, `${SCRIPT} was killed for writing without end`);
-  const size = Number(await shell(guest, "stat -c %s /run/watchdog/etc-watchdog.d-app.stdout"));
+  const size = Number(await printed(guest, "stat -c %s /run/watchdog/etc-watchdog.d-app.stdout"));
   assert.ok(size <= 16 * 1024 * 1024, `the log has ${size} bytes`);
   const back = await behave(guest, "well");
   await nextVerdict(guest, "healthy", back);
@@ -141,7 +121,7 @@ async function floods(_: TestContext, guest: TestGuest): Promise<void> {
 
 async function goesOnFailing(_: TestContext, guest: TestGuest): Promise<void> {
   // Its second line is a minute after the start: these stories are shorter, but a slow machine may see it.
-  assert.match(await shell(guest, "cat /data/heartbeat"), /^1700000002\n--restart--$|^--restart--\n \d{10}$/);
+  assert.match(await printed(guest, "cat /data/heartbeat"), /^1700000002\n--restart--$|^--restart--\n \d{10}$/);
   assert.equal(fires(guest), 0, "nothing before was an end");
   const at = performance.now();
   const words = guest.nextMessage(isLastWords, SOON);
@@ -149,6 +129,6 @@ async function goesOnFailing(_: TestContext, guest: TestGuest): Promise<void> {
   const { check, reason, end } = (await words).message;
   assert.deepEqual([check, reason, end], [NAME, `${SCRIPT} failed with exit code 42`, "reboot"]);
   await guest.nextBoot({ ...SOON, sinceMs: at });
-  assert.equal(await shell(guest, "cat /data/repair"), `repair 42 ${SCRIPT}`);
+  assert.equal(await printed(guest, "cat /data/repair"), `repair 42 ${SCRIPT}`);
   assert.equal(fires(guest), 0, "it was the guest's own reboot");
 }

@@ -4,9 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import type { Beat, CheckReport, GuestMessage, Hello, LastWords, Verdict } from "@bernard/protocol";
+import type { CheckReport, Verdict } from "@bernard/protocol";
 import { GATEWAY, joinNetwork, quickConf, type TestGuest } from "@bernard/testbed";
-import { bootFedGuest, DAEMON, fires, TIMEOUT_S } from "../stage.ts";
+import { bootFedGuest, fires, isBeat, isLastWords, reload, report, SOON, sh, TIMEOUT_S } from "../stage.ts";
 
 const CONF = `${quickConf(TIMEOUT_S)}retry-timeout = 12
 max-inodes = 20
@@ -49,43 +49,10 @@ const ALL_OF_WORKER = [
 ];
 const ALL_OF_CABLE = [`ping:${GATEWAY}`, "gateway", "interface:eth0", "carrier:eth0"];
 
-const DEADLINE = { deadlineMs: 60_000 };
-
-const isBeat = (message: GuestMessage): message is Beat => message.type === "beat";
-const isHello = (message: GuestMessage): message is Hello => message.type === "hello";
-const isLastWords = (message: GuestMessage): message is LastWords => message.type === "last-words";
-
-async function sh(guest: TestGuest, script: string): Promise<string> {
-  const { code, output } = await guest.run(script);
-  assert.equal(code, 0, output);
-  return output;
-}
-
-/** The first beat from `sinceMs` on in which a check is as `test` wants it. */
-async function report(
-  guest: TestGuest,
-  sinceMs: number,
-  name: string,
-  test: (check: CheckReport) => boolean,
-): Promise<CheckReport> {
-  const found = (message: GuestMessage) =>
-    isBeat(message) ? message.checks.find((check) => check.name === name && test(check)) : undefined;
-  const seen = await guest.nextMessage((message) => found(message) !== undefined, { ...DEADLINE, sinceMs });
-  return found(seen.message) as CheckReport;
-}
-
 const is = (verdict: Verdict) => (check: CheckReport) => check.verdict === verdict;
 
 async function all(guest: TestGuest, sinceMs: number, names: readonly string[], verdict: Verdict): Promise<void> {
   for (const name of names) await report(guest, sinceMs, name, is(verdict));
-}
-
-/** Puts a configuration in force; resolves when the daemon that has it greets. */
-async function configure(guest: TestGuest, conf: string): Promise<void> {
-  await guest.put("/etc/bernard-guest.conf", Buffer.from(conf));
-  const hello = guest.nextMessage(isHello, DEADLINE);
-  await sh(guest, `kill -HUP ${DAEMON}`);
-  await hello;
 }
 
 /** What the guest is like when all is well; /data is 90 % full. */
@@ -164,23 +131,23 @@ async function alarms(_: TestContext, guest: TestGuest): Promise<void> {
 
 async function resets(_: TestContext, guest: TestGuest): Promise<void> {
   // The lost network alarms by itself, and a pid file that never was is nobody's death.
-  await configure(guest, `${CONF}pidfile = /run/mistyped.pid\n`.replace(/^retry-timeout = .*/m, "retry-timeout = 3"));
+  await reload(guest, `${CONF}pidfile = /run/mistyped.pid\n`.replace(/^retry-timeout = .*/m, "retry-timeout = 3"));
   const since = performance.now();
   const mistyped = await report(guest, since, "pidfile:/run/mistyped.pid", is("failed"));
   assert.match(mistyped.reason, /^\/run\/mistyped\.pid cannot be read; not alive once since start$/);
   assert.equal(guest.messages.filter(({ message }) => isLastWords(message)).length, 0);
-  const words = guest.nextMessage(isLastWords, DEADLINE);
+  const words = guest.nextMessage(isLastWords, SOON);
   await sh(guest, KILL_WORKER);
   const { message } = await words;
   assert.deepEqual([message.end, message.acts], ["reboot", true]);
   assert.match(message.check, /^(pidfile|process|unit|file):/);
-  await guest.nextBoot({ ...DEADLINE, sinceMs: since });
+  await guest.nextBoot({ ...SOON, sinceMs: since });
 }
 
 test("a guest whose disk fills up, whose network is lost and whose program dies", async (t) => {
   const guest = await bootFedGuest(t, { network: true });
   await furnish(guest);
-  await configure(guest, CONF + ONLY_ALARM);
+  await reload(guest, CONF + ONLY_ALARM);
   await t.test("is left alone while that is not for long", (t) => comesNear(t, guest));
   await t.test("alarms for each of them, and for no more", (t) => alarms(t, guest));
   await t.test("is reset for its program where that is the default, and for that alone", (t) => resets(t, guest));

@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, type TestContext, test } from "node:test";
 import { buildPackages } from "@bernard/guest/package";
-import type { Bye, GuestMessage, Hello } from "@bernard/protocol";
 import {
   bootTestGuest,
   buildSystemdImage,
@@ -19,7 +18,7 @@ import {
   watchRescue,
 } from "@bernard/testbed";
 import { download } from "@bernard/tools";
-import { DEADLINES, fires, TIMEOUT_S } from "../stage.ts";
+import { DEADLINES, fires, isBye, isHello, isLastWords, LOCK_BYTE, printed, sh, TIMEOUT_S, ticks } from "../stage.ts";
 
 const VERSION = "1.0.0";
 const NEWER = "1.0.1";
@@ -38,13 +37,6 @@ const PATIENT_S = 30;
 const PATIENT_CONF = quickConf(PATIENT_S)
   .replace(/^max-memory-pressure = .*$/m, "min-memory = 1600\nretry-timeout = 5")
   .replace(/^hang-hold = .*$/m, "hang-hold = 120");
-
-/** In the guest's shell: prints byte 0x68 of the device's PCI configuration; bit 1: it ticks. */
-const LOCK_BYTE =
-  "dd if=\"$(echo '/sys/bus/pci/drivers/i6300ESB timer/'*:*)\"/config bs=1 skip=104 count=1 2> /dev/null | od -An -tu1";
-
-const isHello = (message: GuestMessage): message is Hello => message.type === "hello";
-const isBye = (message: GuestMessage): message is Bye => message.type === "bye";
 
 suite("bernard-guest's package in a guest with systemd", () => {
   let dir = "";
@@ -85,7 +77,7 @@ suite("bernard-guest's package in a guest with systemd", () => {
       await untilDiskWritable(guest);
       const hello = guest.messages.map(({ message }) => message).findLast(isHello);
       assert.deepEqual(hello?.device, { identity: "i6300ESB timer", timeout: PATIENT_S });
-      assert.equal(await sh(guest, "systemctl is-enabled bernard-guest"), "enabled");
+      assert.equal(await printed(guest, "systemctl is-enabled bernard-guest"), "enabled");
       await assertActive(guest);
     });
 
@@ -119,7 +111,7 @@ suite("bernard-guest's package in a guest with systemd", () => {
     });
 
     await t.test("the blacklist is as it was", async () => {
-      assert.equal(await sh(guest, "cat /etc/modprobe.d/*"), blacklist.trim());
+      assert.equal(await printed(guest, "cat /etc/modprobe.d/*"), blacklist.trim());
     });
 
     await t.test(
@@ -140,7 +132,7 @@ suite("bernard-guest's package in a guest with systemd", () => {
         assert.equal(data.reason, "guest-shutdown");
         assert.ok(performance.now() - sinceMs > 20_000, "the slow one has had its time");
         const told = guest.messages.some(
-          ({ message }) => message.type === "last-words" && message.check === "unit:must-live.service",
+          ({ message }) => isLastWords(message) && message.check === "unit:must-live.service",
         );
         assert.ok(told, "it was seen to end, and ended nothing");
         const bye = guest.messages.map(({ message }) => message).findLast(isBye);
@@ -171,11 +163,11 @@ suite("bernard-guest's package in a guest with systemd", () => {
         assert.deepEqual(await stop(), ["ticks"]);
         assert.equal(await mainPid(guest), pid, "the same process");
         assert.equal(
-          await sh(guest, `readlink /proc/${pid}/exe`),
+          await printed(guest, `readlink /proc/${pid}/exe`),
           "/usr/sbin/bernard-guest",
           "the file of the package",
         );
-        assert.equal(await sh(guest, "dpkg-query --show bernard-guest"), `bernard-guest\t${version}`);
+        assert.equal(await printed(guest, "dpkg-query --show bernard-guest"), `bernard-guest\t${version}`);
         await assertActive(guest);
       });
     }
@@ -192,13 +184,13 @@ suite("bernard-guest's package in a guest with systemd", () => {
 
     await t.test("a purge stops the device and leaves nothing", async () => {
       const sinceMs = performance.now();
-      await sh(guest, "rm /etc/bernard-guest.conf.d/story.conf; dpkg --purge bernard-guest", STEP_MS);
+      await sh(guest, "rm /etc/bernard-guest.conf.d/story.conf; dpkg --purge bernard-guest");
       const bye = await guest.nextMessage(isBye, { deadlineMs: STEP_MS, sinceMs });
       assert.equal(bye.message.armed, false);
-      assert.equal(await ticking(guest), false);
+      assert.equal(await ticks(guest), false);
       const left = "find / -xdev -path /proc -prune -o -name '*bernard-guest*' -not -path '/root/*' -print";
-      assert.equal(await sh(guest, left, STEP_MS), "");
-      assert.equal(await sh(guest, "systemctl --failed --plain --no-legend"), "");
+      assert.equal(await printed(guest, left), "");
+      assert.equal(await printed(guest, "systemctl --failed --plain --no-legend"), "");
       await assert.rejects(guest.nextEvent("WATCHDOG", { deadlineMs: UNFED_MS }), /no WATCHDOG event/);
     });
     assert.equal(fires(guest), 0);
@@ -216,7 +208,7 @@ suite("bernard-guest's package in a guest with systemd", () => {
       printf 'watchdog-device = /dev/watchdog\nwatchdog-timeout = ${TIMEOUT_S}\nmin-memory = 1\n' > /etc/watchdog.conf
       systemctl start watchdog`,
     );
-    assert.equal(await ticking(guest), true, "watchdog(8) feeds it");
+    assert.equal(await ticks(guest), true, "watchdog(8) feeds it");
 
     await t.test("one dpkg -i takes its place and its settings", async () => {
       await dpkg(guest, `--install /root/bernard-guest_${VERSION}.deb`);
@@ -240,8 +232,8 @@ suite("bernard-guest's package in a guest with systemd", () => {
       await sh(guest, "systemctl --no-block --no-wall rescue");
       const bye = await guest.nextMessage(isBye, { deadlineMs: STEP_MS, sinceMs });
       assert.equal(bye.message.armed, false);
-      await sh(guest, "until systemctl --quiet is-active rescue.target; do sleep 0.2; done", STEP_MS);
-      assert.equal(await ticking(guest), false);
+      await sh(guest, "until systemctl --quiet is-active rescue.target; do sleep 0.2; done");
+      assert.equal(await ticks(guest), false);
       await assert.rejects(guest.nextEvent("WATCHDOG", { deadlineMs: UNFED_MS }), /no WATCHDOG event/);
       const backMs = performance.now();
       await sh(guest, "systemctl --no-block default");
@@ -257,9 +249,9 @@ suite("bernard-guest's package in a guest with systemd", () => {
     await untilFed(guest);
     await sh(guest, "systemctl --quiet set-default rescue.target; systemctl --no-wall reboot");
     const { atMs } = await guest.nextBoot({ deadlineMs: BOOT_MS });
-    await sh(guest, "until systemctl --quiet is-active rescue.target; do sleep 0.2; done", STEP_MS);
+    await sh(guest, "until systemctl --quiet is-active rescue.target; do sleep 0.2; done");
     assert.equal((await guest.run("systemctl is-active bernard-guest")).output, "inactive\n");
-    assert.equal(await ticking(guest), false);
+    assert.equal(await ticks(guest), false);
     assert.deepEqual(
       guest.messages.filter((received) => received.atMs >= atMs),
       [],
@@ -268,23 +260,11 @@ suite("bernard-guest's package in a guest with systemd", () => {
   });
 });
 
-/** Runs a script that must succeed; its output without the last line's end. */
-async function sh(guest: TestGuest, script: string, deadlineMs?: number): Promise<string> {
-  const { code, output } = await guest.run(script, deadlineMs === undefined ? undefined : { deadlineMs });
-  assert.equal(code, 0, `${script}: ${output}`);
-  return output.trim();
-}
-
-const dpkg = (guest: TestGuest, action: string) => sh(guest, `DEBIAN_FRONTEND=noninteractive dpkg ${action}`, STEP_MS);
+const dpkg = (guest: TestGuest, action: string) => sh(guest, `DEBIAN_FRONTEND=noninteractive dpkg ${action}`);
 
 const install = (guest: TestGuest, version: string) => dpkg(guest, `--install /root/bernard-guest_${version}.deb`);
 
-const mainPid = (guest: TestGuest) => sh(guest, "systemctl show --property=MainPID --value bernard-guest");
-
-/** Whether the device ticks, asked of the hardware. */
-async function ticking(guest: TestGuest): Promise<boolean> {
-  return (Number(await sh(guest, LOCK_BYTE)) & 2) !== 0;
-}
+const mainPid = (guest: TestGuest) => printed(guest, "systemctl show --property=MainPID --value bernard-guest");
 
 /** Asks the hardware again and again; `stop` tells what it has answered, each answer once. */
 async function watchTicking(guest: TestGuest): Promise<{ readonly stop: () => Promise<string[]> }> {
@@ -304,7 +284,7 @@ async function watchTicking(guest: TestGuest): Promise<{ readonly stop: () => Pr
 
 /** systemd knows the daemon as running and nothing as failed, and the hardware ticks. */
 async function assertActive(guest: TestGuest): Promise<void> {
-  const state = await sh(guest, "systemctl is-active bernard-guest; systemctl --failed --plain --no-legend");
+  const state = await printed(guest, "systemctl is-active bernard-guest; systemctl --failed --plain --no-legend");
   assert.equal(state, "active");
-  assert.equal(await ticking(guest), true);
+  assert.equal(await ticks(guest), true);
 }
