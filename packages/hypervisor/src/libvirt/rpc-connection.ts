@@ -51,6 +51,8 @@ interface Waiter {
   readonly onReply: (serial: number, late: boolean) => void;
   readonly resolve: (packet: Packet) => void;
   readonly reject: (error: Error) => void;
+  /** Packets of the stream that it opens, come before its reply: another thread of the daemon's sends them. */
+  readonly early: Packet[];
   /** Nobody waits any more; its reply, if it comes, is no surprise. */
   abandoned: boolean;
 }
@@ -170,7 +172,15 @@ export class RpcConnection {
     const limit = new TimeLimit(`reply to ${name}`, options);
     const { promise, resolve, reject } = Promise.withResolvers<Packet>();
     limit.signal.addEventListener("abort", () => reject(limit.signal.reason));
-    const waiter: Waiter = { name, procedure: procedure as Procedure, onReply, resolve, reject, abandoned: false };
+    const waiter: Waiter = {
+      name,
+      procedure: procedure as Procedure,
+      onReply,
+      resolve,
+      reject,
+      early: [],
+      abandoned: false,
+    };
     this.#waiters.set(serial, waiter);
     this.#send({ ...call(procedure as Procedure), serial }, payload);
     try {
@@ -236,8 +246,11 @@ export class RpcConnection {
     const waiter = this.#waiters.get(packet.serial);
     if (waiter === undefined) return false;
     this.#waiters.delete(packet.serial);
-    const { name, procedure, abandoned } = waiter;
-    if (packet.status === Status.ok) waiter.onReply(packet.serial, abandoned);
+    const { name, procedure, abandoned, early } = waiter;
+    if (packet.status === Status.ok) {
+      waiter.onReply(packet.serial, abandoned);
+      for (const each of early) this.#streamed(each);
+    }
     if (packet.procedure !== procedure.number || packet.program !== procedure.program) {
       waiter.reject(new LibvirtProtocolError(`the reply to ${name} speaks of procedure ${packet.procedure}`));
     } else if (packet.status === Status.error) waiter.reject(readRefusal(name, packet));
@@ -248,7 +261,12 @@ export class RpcConnection {
 
   #streamed(packet: Packet): boolean {
     const stream = this.#streams.get(packet.serial);
-    if (stream === undefined) return false;
+    if (stream === undefined) {
+      const opener = this.#waiters.get(packet.serial);
+      if (opener === undefined || opener.procedure.number !== packet.procedure) return false;
+      if (!opener.abandoned) opener.early.push(packet);
+      return true;
+    }
     if (packet.status === Status.more) stream.data(packet.payload);
     else if (packet.status === Status.ok) stream.finished();
     else stream.failed(readRefusal(stream.name, packet));

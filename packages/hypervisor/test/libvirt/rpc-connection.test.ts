@@ -280,22 +280,26 @@ test("a daemon that does not read makes the writer of a stream wait", async (t) 
   assert.deepEqual([taken, received], [100, 100 * PIECE]);
 });
 
-test("a screenshot that comes in one piece with its reply is read to its end, and finished", async (t) => {
-  const finished = Promise.withResolvers<void>();
-  const { connection } = await connected(t, (packet, socket) => {
-    if (packet.type === Type.call) {
-      const data = [streamed(packet, Status.more, Buffer.from("PN")), streamed(packet, Status.more, Buffer.from("G"))];
-      socket.write(Buffer.concat([pngReply(packet), ...data, streamed(packet, Status.more)]));
-    } else if (packet.status === Status.ok) {
-      socket.write(streamed(packet, Status.ok));
-      finished.resolve();
-    }
+/** A daemon's threads send the reply and the stream, each when it gets to it: where the reply is among four packets. */
+for (const place of [0, 1, 3]) {
+  test(`a screenshot that comes in one piece with its reply behind ${place} of it is read to its end`, async (t) => {
+    const finished = Promise.withResolvers<void>();
+    const { connection } = await connected(t, (packet, socket) => {
+      if (packet.type === Type.call) {
+        const packets = ["PN", "G", ""].map((data) => streamed(packet, Status.more, Buffer.from(data)));
+        socket.write(Buffer.concat(packets.toSpliced(place, 0, pngReply(packet))));
+      } else if (packet.status === Status.ok) {
+        socket.write(streamed(packet, Status.ok));
+        finished.resolve();
+      }
+    });
+    const { result, stream } = await connection.openStream("screenshot", domainScreenshot, SCREEN);
+    assert.deepEqual(result, { mime: "image/png" });
+    assert.equal(Buffer.concat(await stream.toArray()).toString(), "PNG");
+    await finished.promise;
+    assert.equal(connection.dropped, 0);
   });
-  const { result, stream } = await connection.openStream("screenshot", domainScreenshot, SCREEN);
-  assert.deepEqual(result, { mime: "image/png" });
-  assert.equal(Buffer.concat(await stream.toArray()).toString(), "PNG");
-  await finished.promise;
-});
+}
 
 test("a stream that the daemon ends with an error fails with it", async (t) => {
   const { connection } = await connected(t, (packet, socket) => {
