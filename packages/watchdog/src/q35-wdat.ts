@@ -1,5 +1,5 @@
 /**
- * The WDAT that describes the TCO timer of QEMU's q35 to a guest, which the machine has and names to nobody.
+ * The WDAT that describes the iTCO of QEMU's q35 to a guest: the machine has that timer and names it to nobody.
  *
  * The timer runs out twice before the device fires, so a count of the table is two ticks of 0.6 s: what a guest asks for is the
  * time to the fire. A driver rounds it down to whole counts, so it comes up to 1.2 s early and never late.
@@ -42,15 +42,15 @@ export const q35Wdat: Wdat = {
   enabled: true,
   stoppedInSleep: false,
   entries: [
-    write("ping", RELOAD, 1),
+    write("feed", RELOAD, 1),
     // What is left to the next expiry: right at each feed, and never more than what is left to a fire while a guest feeds in time.
     entry("get remaining", "read count", RELOAD),
     entry("get countdown", "read count", TIMER),
     entry("set countdown", "write count", TIMER),
     // At power-on the timer stands and is not halted. So WDCNT says whether somebody has started it.
     is("is running", WDCNT, YES),
-    change("run", NO_REBOOT, NO), // again: a guest that wakes from sleep runs no other action
     write("run", RELOAD, 1), // or the first expiry of an earlier run would count
+    change("run", NO_REBOOT, NO), // again: a guest that wakes from sleep runs no other action
     change("run", CONTROL1_HALT, NO),
     write("run", WDCNT, YES),
     is("is stopped", WDCNT, NO),

@@ -7,7 +7,7 @@
 
 /** What a driver asks for, by its number in the table. An action is all entries of its name, one after the other. */
 const ACTIONS = {
-  ping: 1,
+  feed: 1,
   "get remaining": 4,
   "get countdown": 5,
   "set countdown": 6,
@@ -62,7 +62,7 @@ export interface WdatEntry {
 }
 
 /** Where a device that is a PCI function of its own sits. Linux leaves such tables alone. */
-export interface WdatPci {
+interface WdatPci {
   readonly segment: number;
   readonly bus: number;
   readonly device: number;

@@ -25,8 +25,8 @@ export class WdatDriver {
     this.run("stop");
   }
 
-  ping(): void {
-    this.run("ping");
+  feed(): void {
+    this.run("feed");
   }
 
   ask(action: WdatAction): number {

@@ -218,7 +218,7 @@ test("fed, it does not fire; then it does", () => {
   driver.start();
   for (let i = 0; i < 10; i++) {
     assert.equal(driver.pass(29n * S), 0);
-    driver.ping();
+    driver.feed();
   }
   assert.equal(driver.pass(30n * S), 1);
 });
@@ -230,7 +230,7 @@ test("what is left is right at each feed, and too little in between", () => {
   assert.equal(driver.timeLeft(), 30);
   driver.pass(6n * S);
   assert.equal(driver.timeLeft(), 18);
-  driver.ping();
+  driver.feed();
   assert.equal(driver.timeLeft(), 30);
 });
 
@@ -294,6 +294,6 @@ test("after a fire that left the guest alive the next feed arms it again", () =>
   driver.start();
   driver.pass(30n * S);
   assert.equal(driver.pass(100n * S), 0);
-  driver.ping();
+  driver.feed();
   assert.equal(driver.pass(30n * S), 1);
 });
