@@ -5,13 +5,6 @@
  * i6300esb: PCI 8086:25ab; 16 bits at 0x60, 4 = a scale of 1 MHz; 8 bits at 0x68, 2 = enabled, with the preloads of power-on.
  */
 export function tinyKernel(): Uint8Array {
-  const image = new Uint8Array(2048);
-  image[0x1f1] = 1; // one sector of setup after the boot sector; the rest is the "protected-mode kernel", which never runs
-  image.set([0x55, 0xaa], 0x1fe);
-  image.set([0xeb, 0x3e], 0x200); // jmp to 0x240; the processor starts here, in real mode
-  image.set(ascii("HdrS"), 0x202);
-  image.set([0x02, 0x02], 0x206); // boot protocol 2.02
-  image[0x211] = 0x01; // loaded high
   const look = [
     ...selectPci(0),
     [0x66, 0xed], // in (%dx), %eax
@@ -27,9 +20,8 @@ export function tinyKernel(): Uint8Array {
     ...selectPci(0x68),
     [0xb0, 0x02, 0xee], // mov $2, %al; out %al, (%dx)
   ].flat();
-  const code = [
-    [0xba, 0xf8, 0x03], // mov $0x3f8, %dx
-    [...ascii("up\n")].flatMap((letter) => [0xb0, letter, 0xee]), // mov letter, %al; out %al, (%dx)
+  return kernel([
+    ...sayUp,
     [0xba, 0x43, 0x04], // mov $0x443, %dx
     [0xb0, 0x0f, 0xee], // mov $15, %al; out %al, (%dx)
     [0x66, 0xbb, 0x00, 0x00, 0x00, 0x80], // mov $0x80000000, %ebx: function 0 of each device, on bus 0 and behind bridges
@@ -40,12 +32,46 @@ export function tinyKernel(): Uint8Array {
     [0xeb, start.length], // jmp 3f
     start, // 2:
     [0xf4, 0xeb, 0xfd], // 3: hlt; jmp 3b
-  ];
+  ]);
+}
+
+/**
+ * One that says "up", and ends its machine when its power button is pressed.
+ * ACPI's ports, where SeaBIOS puts them: status at 0x600, what is noticed at 0x602 (0x100 the button), control at 0x604 (0x2000 off).
+ */
+export function obedientKernel(): Uint8Array {
+  return kernel([
+    ...sayUp,
+    [0xba, 0x02, 0x06], // mov $0x602, %dx
+    [0xb8, 0x00, 0x01, 0xef], // mov $0x100, %ax; out %ax, (%dx)
+    [0xba, 0x00, 0x06], // mov $0x600, %dx
+    [0xed, 0xf6, 0xc4, 0x01], // 1: in (%dx), %ax; test $1, %ah
+    [0x74, -6], // jz 1b
+    [0xba, 0x04, 0x06], // mov $0x604, %dx
+    [0xb8, 0x00, 0x20, 0xef], // mov $0x2000, %ax; out %ax, (%dx)
+    [0xf4, 0xeb, 0xfd], // 2: hlt; jmp 2b
+  ]);
+}
+
+/** The image that a boot loader takes: what runs is code in real mode. */
+function kernel(code: readonly (readonly number[])[]): Uint8Array {
+  const image = new Uint8Array(2048);
+  image[0x1f1] = 1; // one sector of setup after the boot sector; the rest is the "protected-mode kernel", which never runs
+  image.set([0x55, 0xaa], 0x1fe);
+  image.set([0xeb, 0x3e], 0x200); // jmp to 0x240; the processor starts here, in real mode
+  image.set(ascii("HdrS"), 0x202);
+  image.set([0x02, 0x02], 0x206); // boot protocol 2.02
+  image[0x211] = 0x01; // loaded high
   image.set(code.flat(), 0x240);
   return image;
 }
 
 const ascii = (text: string) => Buffer.from(text, "latin1");
+
+const sayUp: readonly (readonly number[])[] = [
+  [0xba, 0xf8, 0x03], // mov $0x3f8, %dx
+  [...ascii("up\n")].flatMap((letter) => [0xb0, letter, 0xee]), // mov letter, %al; out %al, (%dx)
+];
 
 /** Lets %dx be the port of a register in the configuration of the PCI device that %ebx names. */
 const selectPci = (register: number) => [

@@ -14,4 +14,5 @@ export {
 export type { LibvirtEvent } from "./events.ts";
 export { Libvirt } from "./libvirt.ts";
 export type { Domain } from "./procedures.ts";
+export { type Change, type Plan, Protector } from "./protect.ts";
 export type { WatchMessage } from "./watch.ts";

@@ -1,0 +1,389 @@
+/**
+ * Gives a guest of libvirt's its watchdog device and Bernard's channel, or takes them away: in its definition, and in the
+ * running guest as far as libvirt and the bus allow. What follows a definition that is written is told, never undone.
+ */
+import { homedir } from "node:os";
+import { chooseWatchdog, type WatchdogAction, type WatchdogChoice, type WatchdogModel } from "@bernard/policy";
+import { CHANNEL_NAME, printable } from "@bernard/protocol";
+import type { XmlElement } from "@rgrove/parse-xml";
+import { HypervisorError, isFailure } from "../errors.ts";
+import type { Guest, Hypervisor, Owner } from "../hypervisor.ts";
+import { LibvirtHypervisor } from "./adapter.ts";
+import { hypervisorError } from "./adapter-errors.ts";
+import { domainOf } from "./adapter-guests.ts";
+import { type DomainXml, parseDomain } from "./domain-xml/parse.ts";
+import {
+  CHANNEL_XML,
+  type Edited,
+  hasChannel,
+  protectedXml,
+  unprotectedXml,
+  watchdogXml,
+} from "./domain-xml/update.ts";
+import { LibvirtRefusedError } from "./errors.ts";
+import { Libvirt } from "./libvirt.ts";
+import { CIB, pacemakerOwner } from "./pacemaker.ts";
+import type { Args, Procedures, Result } from "./procedures.ts";
+import { parseUri } from "./uri.ts";
+
+export interface ProtectRequest {
+  /** Undefined: what is right for the guest. */
+  readonly model: WatchdogModel | undefined;
+  readonly action: WatchdogAction | undefined;
+}
+
+/**
+ * When a change holds. `next-start`: a power cycle; a reboot inside the guest is not enough. `never`: it cannot be made.
+ * `unknown`: it was tried in the running guest, and nobody answered.
+ */
+type When = "already" | "now" | "next-start" | "never" | "unknown";
+
+export interface Change {
+  /** `watchdog i6300esb, action reset`, `channel org.bernard.guest.0`... */
+  readonly what: string;
+  readonly when: When;
+  /** Where it is not now. */
+  readonly why: string | undefined;
+}
+
+export interface Plan {
+  readonly guest: Guest;
+  readonly owner: Owner | undefined;
+  /** The XML that would change: `+ <watchdog .../>`. */
+  readonly lines: readonly string[];
+  /** What its operator should know besides. */
+  readonly notes: readonly string[];
+  /** Undefined for a transient guest: libvirt keeps no definition of it. */
+  readonly definition: { readonly before: string; readonly after: string } | undefined;
+  readonly parts: readonly Part[];
+}
+
+/** One thing that shall be so. */
+interface Part {
+  readonly what: string;
+  /** Whether it is so in the definition, and in the running guest; undefined where there is no such thing. */
+  readonly defined: boolean | undefined;
+  readonly live: boolean | undefined;
+  /** Makes it so in the running guest, or says why nobody can. */
+  readonly make: (() => Promise<unknown>) | string;
+}
+
+/** VIR_DOMAIN_XML_SECURE: without it passwords are left out, and lost when that is defined; VIR_DOMAIN_XML_INACTIVE. */
+const DEFINITION = 1 | 2;
+
+/** VIR_DOMAIN_AFFECT_LIVE */
+const LIVE = 1;
+
+/** Milliseconds that a guest gets to let go of a device that it was asked for, and to shut down. */
+const RELEASE_MS = 10_000;
+const SHUTDOWN_MS = 120_000;
+
+/** Where the owner of a guest is told what the guest shall have. */
+const OWNERS_WAY: Readonly<Record<Owner["name"], string>> = {
+  nova: "set hw:watchdog_action on its flavour or hw_watchdog_action on its image",
+  ovirt: "give it the device in oVirt's own dialog",
+  kubevirt: "write devices.watchdog into its VirtualMachine",
+  pacemaker: "edit the file that its resource names, on each node",
+  proxmox: "use qm set VMID --watchdog",
+};
+
+export class Protector {
+  readonly #hypervisor: Hypervisor;
+  readonly #libvirt: Libvirt;
+  /** Where a cluster on this machine would keep its configuration; undefined for guests elsewhere. */
+  readonly #cib: string | undefined;
+
+  private constructor(hypervisor: Hypervisor, libvirt: Libvirt, cib: string | undefined) {
+    this.#hypervisor = hypervisor;
+    this.#libvirt = libvirt;
+    this.#cib = cib;
+  }
+
+  /** @throws HypervisorError; LibvirtUriError */
+  static async open(uri: string, cib = CIB): Promise<Protector> {
+    const hypervisor = await LibvirtHypervisor.open(uri);
+    try {
+      const around = { uid: process.getuid?.() ?? 0, home: homedir(), runtimeDir: process.env.XDG_RUNTIME_DIR };
+      const isHere = parseUri(uri, false, around).ssh === undefined;
+      return new Protector(hypervisor, await Libvirt.open(uri), isHere ? cib : undefined);
+    } catch (error) {
+      hypervisor.close();
+      throw hypervisorError(hypervisor.title, error);
+    }
+  }
+
+  /** @throws HypervisorError, `unsupported` where the guest can have no such device */
+  async planProtection(nameOrUuid: string, { model, action }: ProtectRequest): Promise<Plan> {
+    const { guest, owner, defined, live, known } = await this.#look(nameOrUuid);
+    const choice = chooseWatchdog({ ...known.hardware, model, action });
+    if ("refused" in choice) {
+      const why = printable(`guest ${guest.name} cannot be protected: ${choice.refused}`);
+      throw new HypervisorError("unsupported", why, { hint: choice.hint });
+    }
+    const edited = protectedXml(known, choice);
+    return {
+      guest,
+      owner,
+      lines: edited.lines,
+      notes: notesOn(choice, known),
+      definition: definitionOf(defined, edited),
+      parts: [...this.#watchdogParts(guest, choice, defined, live), this.#channelPart(guest, defined, live)],
+    };
+  }
+
+  /** @throws HypervisorError */
+  async planRemoval(nameOrUuid: string): Promise<Plan> {
+    const { guest, owner, defined, live, known } = await this.#look(nameOrUuid);
+    const edited = unprotectedXml(known);
+    const models = new Set([...declaredIn(defined), ...declaredIn(live)]);
+    const itco = known.hardware.watchdogs.some(({ origin }) => origin === "implicit");
+    const notes = itco ? ["its itco is part of the machine and stays; it fires only if the guest starts it"] : [];
+    const parts = [...models].map((model) => ({
+      what: `no watchdog ${model}`,
+      defined: defined && !declaredIn(defined).includes(model),
+      live: live && !declaredIn(live).includes(model),
+      make:
+        model === "i6300esb"
+          ? () => this.#detach(guest, live!, (domain) => device(domain, model))
+          : `libvirt takes no ${model} out of a running guest`,
+    }));
+    const noChannel = {
+      what: `no channel ${CHANNEL_NAME}`,
+      defined: defined && !hasChannel(defined),
+      live: live && !hasChannel(live),
+      make: () => this.#detach(guest, live!, channel),
+    };
+    return {
+      guest,
+      owner,
+      lines: edited.lines,
+      notes,
+      definition: definitionOf(defined, edited),
+      parts: [...parts, noChannel],
+    };
+  }
+
+  /**
+   * Writes the definition, then changes the running guest; tells when each part holds.
+   * @param force even though somebody owns the guest
+   * @throws HypervisorError where nothing was changed: `denied` for an owned guest, `busy` where somebody else changed it
+   */
+  async carryOut(plan: Plan, force: boolean): Promise<Change[]> {
+    const { guest, owner, definition } = plan;
+    const changes = definition !== undefined && definition.before !== definition.after;
+    const done = !changes && plan.parts.every(({ live }) => live !== false);
+    if (owner !== undefined && !force && !done) {
+      const what = `guest ${guest.name} is owned by ${owner.name} (${owner.mark}), which defines it anew when it likes`;
+      throw new HypervisorError("denied", printable(what), {
+        hint: `${OWNERS_WAY[owner.name]}, or change it all the same with --force`,
+      });
+    }
+    if (changes) await this.#define(guest, definition);
+    const outcomes: Change[] = [];
+    for (const part of plan.parts) outcomes.push(await this.#make(part));
+    return outcomes;
+  }
+
+  /**
+   * Shuts the guest down and starts it.
+   * @throws HypervisorError `no-answer` where the guest does not obey: it runs on
+   */
+  async powerCycle(guest: Guest, shutdownMs = SHUTDOWN_MS): Promise<void> {
+    const stopped = Promise.withResolvers<void>();
+    const watching = await this.#hypervisor.watch((event) => {
+      if (event.type === "lifecycle" && event.guest.uuid === guest.uuid && event.change.startsWith("stopped")) {
+        stopped.resolve();
+      }
+    });
+    const timer = setTimeout(() => {
+      const what = printable(`guest ${guest.name} has not shut down within ${shutdownMs / 1000} s, and runs on`);
+      const hint = "shut it down from inside, or cut its power with virsh destroy, then start it";
+      stopped.reject(new HypervisorError("no-answer", what, { hint }));
+    }, shutdownMs);
+    stopped.promise.catch(() => {}); // the request below may fail first
+    try {
+      await this.#hypervisor.act(guest, "shutdown");
+      await stopped.promise;
+      await this.#hypervisor.act(guest, "start");
+    } finally {
+      clearTimeout(timer);
+      watching.close();
+    }
+  }
+
+  close(): void {
+    this.#hypervisor.close();
+    this.#libvirt.close();
+  }
+
+  /** The guest as it is defined and as it runs, and the first of these that there is. */
+  async #look(nameOrUuid: string) {
+    const guest = await this.#hypervisor.guest(nameOrUuid);
+    const xml = await this.#definition(guest);
+    const defined = xml === undefined ? undefined : parseDomain(xml);
+    const live = guest.run === undefined ? undefined : parseDomain(await this.#xml(guest, 0));
+    const known = defined ?? live;
+    if (known === undefined) throw new HypervisorError("gone", printable(`guest ${guest.name} is gone`));
+    const marked = live?.hardware.owner ?? defined?.hardware.owner;
+    const owner = marked ?? (this.#cib === undefined ? undefined : await pacemakerOwner(guest.name, this.#cib));
+    return { guest, owner, defined, live, known };
+  }
+
+  #watchdogParts(
+    guest: Guest,
+    choice: Extract<WatchdogChoice, { kept: boolean }>,
+    defined: DomainXml | undefined,
+    live: DomainXml | undefined,
+  ): Part[] {
+    const { model, action, replaces } = choice;
+    const what = `watchdog ${model}`;
+    const has = (domain: DomainXml | undefined) => domain && device(domain, model) !== undefined;
+    const acts = (domain: DomainXml | undefined) => domain && has(domain) && domain.hardware.action === action;
+    const gone = replaces.map((each) => ({
+      what: `no watchdog ${each}`,
+      defined: defined && !declaredIn(defined).includes(each),
+      live: live && !declaredIn(live).includes(each),
+      make: "a device is replaced while the guest is off",
+    }));
+    if (!has(live)) {
+      const make =
+        model === "i6300esb"
+          ? () => this.#plugIn(guest, live!, action)
+          : `libvirt plugs no ${model} into a running guest`;
+      return [...gone, { what: `${what}, action ${action}`, defined: acts(defined), live: has(live), make }];
+    }
+    if (acts(live))
+      return [...gone, { what: `${what}, action ${action}`, defined: acts(defined), live: true, make: "" }];
+    return [
+      ...gone,
+      { what, defined: has(defined), live: true, make: "" },
+      { what: `action ${action}`, defined: acts(defined), live: false, make: () => this.#setAction(guest, action) },
+    ];
+  }
+
+  #channelPart(guest: Guest, defined: DomainXml | undefined, live: DomainXml | undefined): Part {
+    return {
+      what: `channel ${CHANNEL_NAME}`,
+      defined: defined && hasChannel(defined),
+      live: live && hasChannel(live),
+      make: () => this.#call("domainAttachDeviceFlags", { domain: domainOf(guest), xml: CHANNEL_XML, flags: LIVE }),
+    };
+  }
+
+  /** libvirt wants one action of all devices, and sends it to QEMU with the first of them alone. */
+  async #plugIn(guest: Guest, live: DomainXml, action: WatchdogAction): Promise<void> {
+    const given = live.hardware.action ?? action;
+    const xml = watchdogXml("i6300esb", given);
+    await this.#call("domainAttachDeviceFlags", { domain: domainOf(guest), xml, flags: LIVE });
+    if (given !== action) await this.#setAction(guest, action);
+  }
+
+  async #setAction(guest: Guest, action: WatchdogAction): Promise<void> {
+    if (action !== "dump") return await this.#hypervisor.setWatchdogAction(guest, action);
+    throw new HypervisorError("unsupported", "libvirt dumps a guest by the XML that it was started with");
+  }
+
+  /** Asks the guest for its device, and waits until it has let go of it. */
+  async #detach(guest: Guest, live: DomainXml, find: (domain: DomainXml) => XmlElement | undefined): Promise<void> {
+    const domain = domainOf(guest);
+    const element = find(live)!;
+    const xml = live.source.slice(element.start, element.end);
+    let removed = () => {};
+    const watching = await this.#hypervisor.watch((event) => {
+      if (event.type === "device-removed" && event.guest.uuid === guest.uuid) removed();
+    });
+    const deadline = AbortSignal.timeout(RELEASE_MS);
+    try {
+      await this.#call("domainDetachDeviceFlags", { domain, xml, flags: LIVE });
+      while (find(parseDomain(await this.#xml(guest, 0))) !== undefined) {
+        if (deadline.aborted) throw new HypervisorError("wrong-state", "the running guest has not let go of it");
+        await new Promise<void>((resolve) => {
+          removed = resolve;
+          deadline.addEventListener("abort", () => resolve(), { once: true });
+        });
+      }
+    } finally {
+      watching.close();
+    }
+  }
+
+  async #make({ what, defined, live, make }: Part): Promise<Change> {
+    if (live !== false) {
+      const when = defined !== false ? "already" : live === true ? "now" : "next-start";
+      return { what, when, why: undefined };
+    }
+    const later = defined === undefined ? "never" : "next-start";
+    if (typeof make === "string") return { what, when: later, why: make };
+    try {
+      await make();
+      return { what, when: "now", why: undefined };
+    } catch (error) {
+      const failure = hypervisorError(what, error);
+      if (!(failure instanceof HypervisorError)) throw error;
+      const lost = isFailure(failure, "no-answer") || isFailure(failure, "unreachable");
+      return { what, when: lost ? "unknown" : later, why: reasonOf(failure) };
+    }
+  }
+
+  /** Reads once more before it writes: whoever changed the guest meanwhile keeps his change. */
+  async #define(guest: Guest, { before, after }: { readonly before: string; readonly after: string }): Promise<void> {
+    if ((await this.#definition(guest)) !== before) {
+      throw new HypervisorError("busy", printable(`guest ${guest.name} was changed by somebody else meanwhile`), {
+        hint: "nothing was changed here; try again",
+      });
+    }
+    await this.#call("domainDefineXmlFlags", { xml: after, flags: 0 });
+  }
+
+  /** Undefined for a transient guest. */
+  async #definition(guest: Guest): Promise<string | undefined> {
+    const { persistent } = await this.#call("domainIsPersistent", { domain: domainOf(guest) });
+    return persistent === 0 ? undefined : await this.#xml(guest, DEFINITION);
+  }
+
+  async #xml(guest: Guest, flags: number): Promise<string> {
+    return (await this.#call("domainGetXmlDesc", { domain: domainOf(guest), flags })).xml;
+  }
+
+  async #call<K extends keyof Procedures>(name: K, args: Args<Procedures[K]>): Promise<Result<Procedures[K]>> {
+    try {
+      return await this.#libvirt.call(name, args);
+    } catch (error) {
+      throw hypervisorError(name, error);
+    }
+  }
+}
+
+const device = ({ watchdogs }: DomainXml, model: string): XmlElement | undefined =>
+  watchdogs.find(({ attributes }) => attributes.model === model);
+
+const channel = ({ channels }: DomainXml): XmlElement | undefined =>
+  channels.find(({ name }) => name === CHANNEL_NAME)?.element;
+
+function definitionOf(defined: DomainXml | undefined, { xml }: Edited): Plan["definition"] {
+  return defined && { before: defined.source, after: xml };
+}
+
+const declaredIn = (domain: DomainXml | undefined): string[] =>
+  domain?.hardware.watchdogs.filter(({ origin }) => origin === "declared").map(({ model }) => model) ?? [];
+
+function notesOn({ driver, warning }: Extract<WatchdogChoice, { kept: boolean }>, { hardware }: DomainXml): string[] {
+  const outside = hardware.watchdogs.filter(({ origin }) => origin === "outside");
+  return [
+    `the guest needs the driver ${driver}, and bernard-guest to feed the device`,
+    ...(warning === undefined ? [] : [warning]),
+    ...outside.map(({ model }) => `it has an ${model} besides that libvirt does not know of`),
+  ];
+}
+
+/** libvirt's words for what people meet most, in ours. */
+const REASONS: readonly (readonly [RegExp, string])[] = [
+  [/No more available PCI slots/, "no bus of the running guest takes a PCI device; q35's own never does"],
+  [/no virtio-serial controllers/, "the running guest has no virtio-serial controller, and libvirt plugs none in"],
+  [/already has a watchdog/, "this libvirt takes one watchdog device a guest"],
+];
+
+function reasonOf({ message, cause }: HypervisorError): string {
+  const told = cause instanceof LibvirtRefusedError ? cause.description : message;
+  return REASONS.find(([pattern]) => pattern.test(told))?.[1] ?? told;
+}

@@ -1,0 +1,376 @@
+/** Guests of a real libvirtd are protected and unprotected: what is written, what holds at once, and what is refused. */
+import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, type TestContext, test } from "node:test";
+import { WATCHDOG_ACTIONS } from "@bernard/policy";
+import { isFailure } from "../../src/errors.ts";
+import { LibvirtHypervisor } from "../../src/libvirt/adapter.ts";
+import { parseDomain } from "../../src/libvirt/domain-xml/parse.ts";
+import { unprotectedXml } from "../../src/libvirt/domain-xml/update.ts";
+import { isRefusal } from "../../src/libvirt/errors.ts";
+import { Libvirt } from "../../src/libvirt/libvirt.ts";
+import type { Domain } from "../../src/libvirt/procedures.ts";
+import { type Change, Protector, type ProtectRequest } from "../../src/libvirt/protect.ts";
+import { obedientKernel } from "../tiny-kernel.ts";
+import { collector } from "./collector.ts";
+import { type Daemon, sessionDaemon } from "./daemon.ts";
+import { lastFirst } from "./last-first.ts";
+
+const WITHIN = { deadlineMs: 60_000 };
+
+/** VIR_DOMAIN_START_PAUSED, VIR_DOMAIN_DEFINE_VALIDATE, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE */
+const PAUSED = 1;
+const VALIDATE = 1;
+const DEFINITION = 3;
+
+const right: ProtectRequest = { model: undefined, action: undefined };
+
+let daemon: Daemon;
+let libvirt: Libvirt;
+const ended: (() => unknown)[] = [];
+before(async () => {
+  daemon = await sessionDaemon({ after: (end: () => unknown) => ended.push(end) } as Pick<TestContext, "after">);
+  libvirt = await Libvirt.open(daemon.uri("qemu:///session"));
+  ended.unshift(() => libvirt.close());
+});
+after(async () => {
+  for (const end of ended) await end();
+});
+
+interface Parts {
+  readonly name?: string;
+  readonly machine?: string;
+  readonly devices?: string;
+  readonly metadata?: string;
+  readonly kernel?: string;
+}
+
+const SERIAL_BUS = "<controller type='virtio-serial' index='0'/>";
+
+const xmlOf = ({ name = "guest", machine = "pc", devices = "", metadata = "", kernel = daemon.kernel }: Parts) =>
+  `<domain type='qemu'>
+  <name>${name}</name>
+  <metadata>${metadata}</metadata>
+  <memory unit='MiB'>32</memory>
+  <os><type arch='x86_64' machine='${machine}'>hvm</type><kernel>${kernel}</kernel></os>
+  <features><acpi/></features>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <controller type='usb' model='none'/>
+    ${devices}
+    <serial type='pty'/>
+    <memballoon model='none'/>
+  </devices>
+</domain>`;
+
+/** A guest with a definition, gone with the test. */
+async function defined(t: TestContext, parts: Parts): Promise<Domain> {
+  const { domain } = await libvirt.call("domainDefineXmlFlags", { xml: xmlOf(parts), flags: VALIDATE }, WITHIN);
+  lastFirst(t, async () => {
+    await orGone(libvirt.call("domainDestroyFlags", { domain, flags: 0 }, WITHIN));
+    await orGone(libvirt.call("domainUndefineFlags", { domain, flags: 0 }, WITHIN));
+  });
+  return domain;
+}
+
+/** One that stands still, so that its device does not fire. */
+async function started(t: TestContext, parts: Parts): Promise<Domain> {
+  const domain = await defined(t, parts);
+  return (await libvirt.call("domainCreateWithFlags", { domain, flags: PAUSED }, WITHIN)).domain;
+}
+
+/** One without a definition. */
+async function transient(t: TestContext, parts: Parts): Promise<Domain> {
+  const { domain } = await libvirt.call("domainCreateXml", { xml: xmlOf(parts), flags: PAUSED }, WITHIN);
+  lastFirst(t, () => orGone(libvirt.call("domainDestroyFlags", { domain, flags: 0 }, WITHIN)));
+  return domain;
+}
+
+async function orGone(work: Promise<unknown>): Promise<void> {
+  await work.catch((error: unknown) => {
+    if (!isRefusal(error, "noDomain") && !isRefusal(error, "operationInvalid")) throw error;
+  });
+}
+
+async function opened(t: TestContext, cib?: string): Promise<Protector> {
+  const protector = await Protector.open(daemon.uri("qemu:///session"), cib);
+  lastFirst(t, () => protector.close());
+  return protector;
+}
+
+async function xml(domain: Domain, flags: number): Promise<string> {
+  return (await libvirt.call("domainGetXmlDesc", { domain, flags })).xml;
+}
+
+const hardware = async (domain: Domain, flags: number) => {
+  const { watchdogs, action, channels } = parseDomain(await xml(domain, flags)).hardware;
+  return [...watchdogs.map(({ model }) => model), action, ...channels.map(({ name }) => name)].join(" ");
+};
+
+const told = (changes: readonly Change[]) =>
+  changes.map(({ what, when, why }) => [what, when, ...(why === undefined ? [] : [why])].join(": "));
+
+async function protect(t: TestContext, name: string, request: Partial<ProtectRequest> = {}): Promise<string[]> {
+  const protector = await opened(t);
+  return told(await protector.carryOut(await protector.planProtection(name, { ...right, ...request }), false));
+}
+
+async function unprotect(t: TestContext, name: string): Promise<string[]> {
+  const protector = await opened(t);
+  return told(await protector.carryOut(await protector.planRemoval(name), false));
+}
+
+const BOTH = "i6300esb reset org.bernard.guest.0";
+const NO_BUS =
+  "channel org.bernard.guest.0: next-start: the running guest has no virtio-serial controller, and libvirt plugs none in";
+
+test("on i440fx all of it holds at once, and again at the next start; asked twice, it is there already", async (t) => {
+  const domain = await started(t, { devices: SERIAL_BUS });
+  const untouched = await xml(domain, DEFINITION);
+  const both = (when: string) => [`watchdog i6300esb, action reset: ${when}`, `channel org.bernard.guest.0: ${when}`];
+  assert.deepEqual(await protect(t, "guest"), both("now"));
+  assert.equal(await hardware(domain, 0), BOTH);
+  assert.equal(await hardware(domain, DEFINITION), BOTH);
+  assert.equal(unprotectedXml(parseDomain(await xml(domain, DEFINITION))).xml, untouched);
+  assert.deepEqual(await protect(t, "guest"), both("already"));
+});
+
+test("a q35 of this libvirt takes the device when it starts, and so it says", async (t) => {
+  const domain = await started(t, { machine: "q35" });
+  assert.deepEqual(await protect(t, domain.uuid), [
+    "watchdog i6300esb, action reset: next-start: no bus of the running guest takes a PCI device; q35's own never does",
+    NO_BUS,
+  ]);
+  assert.equal(await hardware(domain, 0), "");
+  assert.equal(await hardware(domain, DEFINITION), BOTH);
+  await libvirt.call("domainDestroyFlags", { domain, flags: 0 }, WITHIN);
+  const again = await libvirt.call("domainCreateWithFlags", { domain, flags: PAUSED }, WITHIN);
+  assert.equal(await hardware(again.domain, 0), BOTH);
+});
+
+test("a guest that is off has it when it starts, as libvirt's own validation takes it", async (t) => {
+  for (const machine of ["pc", "q35"]) {
+    const domain = await defined(t, { name: machine, machine });
+    const plan = await (await opened(t)).planProtection(machine, right);
+    const { before, after } = plan.definition!;
+    assert.equal(before, await xml(domain, DEFINITION), "a plan changes nothing");
+    await libvirt.call("domainDefineXmlFlags", { xml: after, flags: VALIDATE }, WITHIN);
+    await libvirt.call("domainDefineXmlFlags", { xml: before, flags: VALIDATE }, WITHIN);
+    assert.deepEqual(await protect(t, machine), [
+      "watchdog i6300esb, action reset: next-start",
+      "channel org.bernard.guest.0: next-start",
+    ]);
+    assert.equal(await hardware(domain, DEFINITION), BOTH);
+    assert.deepEqual(await unprotect(t, machine), [
+      "no watchdog i6300esb: next-start",
+      "no channel org.bernard.guest.0: next-start",
+    ]);
+    assert.equal(await hardware(domain, DEFINITION), "");
+  }
+});
+
+test("every action can be written, and ib700 where it is asked for", async (t) => {
+  const domain = await defined(t, {});
+  for (const model of ["i6300esb", "ib700"] as const) {
+    for (const action of WATCHDOG_ACTIONS) {
+      await protect(t, "guest", { model, action });
+      assert.equal(await hardware(domain, DEFINITION), `${model} ${action} org.bernard.guest.0`);
+    }
+  }
+});
+
+test("a transient guest is changed as it runs, or not at all", async (t) => {
+  const domain = await transient(t, { devices: SERIAL_BUS });
+  assert.deepEqual(await protect(t, "guest", { model: "ib700" }), [
+    "watchdog ib700, action reset: never: libvirt plugs no ib700 into a running guest",
+    "channel org.bernard.guest.0: now",
+  ]);
+  assert.deepEqual(await protect(t, "guest"), [
+    "watchdog i6300esb, action reset: now",
+    "channel org.bernard.guest.0: already",
+  ]);
+  assert.equal(await hardware(domain, 0), BOTH);
+});
+
+test("another action holds in the running guest at once: it resets where it would have paused", async (t) => {
+  const domain = await started(t, { devices: "<watchdog model='ib700' action='pause'/>" });
+  assert.deepEqual(await protect(t, "guest"), ["watchdog ib700: already", "action reset: now", NO_BUS]);
+  assert.equal(await hardware(domain, DEFINITION), "ib700 reset org.bernard.guest.0");
+  const { listener, next } = collector();
+  await libvirt.watch(listener);
+  await libvirt.call("domainResume", { domain });
+  const message = await next("watchdog");
+  assert.ok(message.type === "watchdog" && message.action === "reset");
+});
+
+test("a dump is libvirt's own, by the XML that the guest was started with", async (t) => {
+  await started(t, { devices: "<watchdog model='ib700' action='reset'/>" });
+  assert.deepEqual(await protect(t, "guest", { action: "dump" }), [
+    "watchdog ib700: already",
+    "action dump: next-start: libvirt dumps a guest by the XML that it was started with",
+    NO_BUS,
+  ]);
+});
+
+test("a device that is not the one asked for goes at the next start", async (t) => {
+  const domain = await started(t, { devices: `${SERIAL_BUS}<watchdog model='ib700' action='pause'/>` });
+  assert.deepEqual(await protect(t, "guest", { model: "i6300esb" }), [
+    "no watchdog ib700: next-start: a device is replaced while the guest is off",
+    "watchdog i6300esb, action reset: next-start: this libvirt takes one watchdog device a guest",
+    "channel org.bernard.guest.0: now",
+  ]);
+  assert.equal(await hardware(domain, DEFINITION), BOTH);
+});
+
+test("unprotected, a running guest is asked for its device; one that holds on to it keeps it until its next start", async (t) => {
+  const domain = await started(t, { devices: SERIAL_BUS });
+  await protect(t, "guest");
+  assert.deepEqual(await unprotect(t, "guest"), [
+    "no watchdog i6300esb: next-start: the running guest has not let go of it",
+    "no channel org.bernard.guest.0: now",
+  ]);
+  assert.equal(await hardware(domain, DEFINITION), "");
+});
+
+test("unprotected, a running guest that lets go of its device has none", async (t) => {
+  const domain = await started(t, { devices: SERIAL_BUS });
+  await protect(t, "guest");
+  let done = false;
+  const unprotecting = unprotect(t, "guest").finally(() => {
+    done = true;
+  });
+  // A reset ends what the guest was asked for; nothing tells when it was.
+  while (!done) {
+    await libvirt.call("domainReset", { domain, flags: 0 });
+    await Promise.race([unprotecting, new Promise((resolve) => setTimeout(resolve, 200))]);
+  }
+  assert.deepEqual(await unprotecting, ["no watchdog i6300esb: now", "no channel org.bernard.guest.0: now"]);
+  assert.equal(await hardware(domain, 0), "");
+});
+
+test("an ib700 stays until the next start, and without anything to remove nothing is done", async (t) => {
+  const domain = await started(t, { devices: "<watchdog model='ib700' action='reset'/>" });
+  assert.deepEqual(await unprotect(t, "guest"), [
+    "no watchdog ib700: next-start: libvirt takes no ib700 out of a running guest",
+    "no channel org.bernard.guest.0: already",
+  ]);
+  await libvirt.call("domainDestroyFlags", { domain, flags: 0 }, WITHIN);
+  assert.deepEqual(await unprotect(t, "guest"), ["no channel org.bernard.guest.0: already"]);
+});
+
+test("an owned guest is left alone, unless its operator insists", async (t) => {
+  const nova = "<nova:instance xmlns:nova='http://openstack.org/xmlns/libvirt/nova/1.1'/>";
+  const domain = await defined(t, { metadata: nova });
+  const untouched = await xml(domain, DEFINITION);
+  const protector = await opened(t);
+  const plan = await protector.planProtection("guest", right);
+  await assert.rejects(
+    protector.carryOut(plan, false),
+    (error) =>
+      isFailure(error, "denied") && error.exitCode === 3 && /owned by nova .*hw:watchdog_action/.test(error.message),
+  );
+  assert.equal(await xml(domain, DEFINITION), untouched);
+  assert.equal((await protector.carryOut(plan, true))[0]!.when, "next-start");
+  assert.equal(await hardware(domain, DEFINITION), BOTH);
+  assert.equal((await protector.carryOut(await protector.planProtection("guest", right), false))[0]!.when, "already");
+});
+
+test("a guest of Pacemaker's is known by the file that its resource names", async (t) => {
+  await defined(t, {});
+  const dir = join(daemon.dir, "cluster");
+  await mkdir(dir, { recursive: true });
+  const cib = join(dir, "cib.xml");
+  const resource = (file: string) => `<cib><configuration><resources><group id="g">
+    <primitive id="other" class="ocf" provider="heartbeat" type="Dummy"><instance_attributes id="i">
+      <nvpair id="a" name="config" value="guest.xml"/></instance_attributes></primitive>
+    <primitive id="vm" class="ocf" provider="heartbeat" type="VirtualDomain"><instance_attributes id="j">
+      <nvpair id="b" name="hypervisor" value="qemu:///system"/><nvpair id="c" name="config" value="${file}"/>
+    </instance_attributes></primitive></group></resources></configuration></cib>`;
+  await writeFile(join(dir, "other.xml"), xmlOf({ name: "guest" }));
+  await writeFile(join(dir, "guest.xml"), xmlOf({ name: "somebody else" }));
+  const ownerBy = async (text: string) => {
+    await writeFile(cib, text);
+    return (await (await opened(t, cib)).planProtection("guest", right)).owner?.name;
+  };
+  assert.equal(await ownerBy(resource(join(dir, "other.xml"))), "pacemaker");
+  assert.equal(await ownerBy(resource(join(dir, "guest.xml"))), undefined);
+  assert.equal(await ownerBy(resource("/nowhere/guest.xml")), "pacemaker");
+  assert.equal(await ownerBy("<cib>"), undefined);
+});
+
+test("passwords, entities, CDATA, foreign namespaces and long names come through", async (t) => {
+  const names = ["a&amp;b &lt;c&gt; &quot;d&quot;", "größer-🙂", "x".repeat(220)];
+  for (const name of names) {
+    const domain = await defined(t, {
+      name,
+      devices: "<graphics type='vnc' port='-1' passwd='s3cret &amp;'/><!-- <watchdog model='none'/> -->",
+      metadata: "<m:m xmlns:m='urn:m'><devices><watchdog model='ib700'/></devices><![CDATA[</devices>&]]></m:m>",
+    });
+    const untouched = await xml(domain, DEFINITION);
+    await protect(t, domain.uuid);
+    const now = await xml(domain, DEFINITION);
+    assert.equal(unprotectedXml(parseDomain(now)).xml, withController(untouched, now), name);
+    assert.ok(now.includes("passwd='s3cret &amp;'"));
+    assert.ok(now.includes('<watchdog model="ib700"/>') || now.includes("<watchdog model='ib700'/>"));
+  }
+});
+
+/** What libvirt adds by itself where the first channel comes: it stays when the channel goes. */
+function withController(before: string, after: string): string {
+  const [controller] = /\n *<controller type='virtio-serial'[\s\S]*?<\/controller>/.exec(after)!;
+  const place = after.indexOf(controller);
+  return before.slice(0, place) + controller + before.slice(place);
+}
+
+test("a guest that is gone, or changed by somebody else, between the look and the edit is not touched", async (t) => {
+  const domain = await defined(t, {});
+  const protector = await opened(t);
+  const plan = await protector.planProtection("guest", right);
+  const changed = (await xml(domain, DEFINITION)).replace("<name>", "<title>theirs</title><name>");
+  const theirs = await libvirt.call("domainDefineXmlFlags", { xml: changed, flags: 0 }, WITHIN);
+  await assert.rejects(protector.carryOut(plan, false), (error) => isFailure(error, "busy"));
+  const xmlThen = await xml(theirs.domain, DEFINITION);
+  assert.ok(xmlThen.includes("theirs") && !xmlThen.includes("<watchdog"));
+  await libvirt.call("domainUndefineFlags", { domain, flags: 0 });
+  await assert.rejects(protector.carryOut(plan, false), (error) => isFailure(error, "gone"));
+  await assert.rejects(protector.planProtection("guest", right), (error) => isFailure(error, "gone"));
+});
+
+test("what cannot be is refused, and nothing is written", async (t) => {
+  const windows =
+    "<l:libosinfo xmlns:l='http://libosinfo.org/xmlns/libvirt/domain/1.0'><l:os id='http://microsoft.com/win/11'/></l:libosinfo>";
+  const domain = await defined(t, { metadata: windows });
+  const protector = await opened(t);
+  await assert.rejects(
+    protector.planProtection("guest", right),
+    (error) =>
+      isFailure(error, "unsupported") &&
+      error.message.startsWith("guest guest cannot be protected: Windows has no driver"),
+  );
+  assert.equal(await hardware(domain, DEFINITION), "");
+});
+
+test("a power cycle makes it hold; a guest that does not obey runs on", async (t) => {
+  const kernel = join(daemon.dir, "obedient");
+  await writeFile(kernel, obedientKernel());
+  const hypervisor = await LibvirtHypervisor.open(daemon.uri("qemu:///session"));
+  lastFirst(t, () => hypervisor.close());
+  const domain = await started(t, { machine: "q35", kernel });
+  await protect(t, "guest");
+  const guest = await hypervisor.guest("guest");
+  const protector = await opened(t);
+  await assert.rejects(protector.powerCycle(guest, 100), (error) => isFailure(error, "no-answer"));
+  assert.equal((await hypervisor.guest("guest")).run, guest.run);
+  const console = await hypervisor.console(guest);
+  await hypervisor.act(guest, "reset"); // it was asked while it stood
+  await hypervisor.act(guest, "resume");
+  let heard = "";
+  for await (const chunk of console) {
+    heard += chunk;
+    if (heard.includes("up")) break;
+  }
+  await protector.powerCycle(guest);
+  assert.notEqual((await hypervisor.guest("guest")).run, guest.run);
+  assert.equal(await hardware(domain, 0), BOTH);
+});
