@@ -1,4 +1,6 @@
 /** The two feeders with the same checks, as far as watchdog 5.16 has them: memory, and a look at the data file system. */
+import type { TestGuest } from "@bernard/testbed";
+import { sh } from "../stage.ts";
 
 /** Seconds between two rounds, the same for both. */
 export const INTERVAL_S = 1;
@@ -51,4 +53,9 @@ min-memory = 1
 file = ${options.disk}
 log-dir = /tmp
 `;
+}
+
+/** A feeder that says nothing to the host: its hold on the device shows in sysfs. */
+export async function untilActive(guest: TestGuest): Promise<void> {
+  await sh(guest, "until grep -q ^active /sys/class/watchdog/watchdog0/state; do sleep 0.2; done");
 }

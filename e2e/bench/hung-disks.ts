@@ -14,7 +14,8 @@ import {
   untilDiskWritable,
 } from "@bernard/testbed";
 import type { Say } from "@bernard/tools";
-import { watchdogConf } from "./feeders.ts";
+import { untilActive, watchdogConf } from "./feeders.ts";
+import { printTable } from "./print.ts";
 
 const WATCHED_MS = 200_000;
 
@@ -126,7 +127,7 @@ function smallFeeders(image: Image): Feeder[] {
         ...(served ? { servedDisk: "data" } : {}),
       });
       if (feeder === "bernard") await untilDiskWritable(guest);
-      else await untilActive(guest);
+      else await untilWell(guest);
       return guest;
     },
   });
@@ -161,7 +162,7 @@ fsmon /data {
     await guest.put("/sbin/watchdogd", program);
     await guest.put("/etc/watchdogd.conf", Buffer.from(conf));
     await guest.run("chmod +x /sbin/watchdogd; watchdogd -f /etc/watchdogd.conf");
-    await untilActive(guest);
+    await untilWell(guest);
     return guest;
   };
   return [{ name: "watchdogd", disk: "data", boot }];
@@ -180,18 +181,14 @@ function systemd(image: Image): Feeder {
       mkdir -p /run/systemd/system.conf.d
       printf '[Manager]\\nRuntimeWatchdogSec=${TIMEOUT_S}\\n' > /run/systemd/system.conf.d/watchdog.conf
       systemctl daemon-reexec`);
-    await untilActive(guest);
+    await untilWell(guest);
     return guest;
   };
   return { name: "systemd", disk: "root", boot };
 }
 
-async function untilActive(guest: TestGuest): Promise<void> {
-  const { code } = await guest.run(
-    'until [ "$(cat /sys/class/watchdog/watchdog0/state)" = active ]; do sleep 0.2; done',
-    { deadlineMs: 60_000 },
-  );
-  if (code !== 0) throw new Error("the watchdog is not fed");
+async function untilWell(guest: TestGuest): Promise<void> {
+  await untilActive(guest);
   await delay(2000); // some rounds of health
 }
 
@@ -219,7 +216,8 @@ class Turns {
 
 function print(findings: readonly Finding[]): void {
   const cell = (value: number | undefined) => (value === undefined ? "-" : `${value.toFixed(1)} s`);
-  const rows = [
+  console.log();
+  printTable([
     ["", "feeder", "told after", "fired after"],
     ...findings.map(({ trouble, feeder, told, fired }, index) => [
       findings[index - 1]?.trouble === trouble ? "" : trouble,
@@ -227,15 +225,5 @@ function print(findings: readonly Finding[]): void {
       cell(told),
       fired === undefined ? "still fed after 200 s" : cell(fired),
     ]),
-  ];
-  const width = (column: number) => Math.max(...rows.map((row) => (row[column] as string).length));
-  const widths = [0, 1, 2, 3].map(width);
-  console.log();
-  for (const row of rows)
-    console.log(
-      row
-        .map((text, column) => text.padEnd(widths[column] as number))
-        .join("  ")
-        .trimEnd(),
-    );
+  ]);
 }

@@ -1,4 +1,4 @@
-/** Prints what was measured as one table: ours, the peer's, their ratio, and what we promise. */
+/** Prints tables; what was measured in one: ours, the peer's, their ratio, and what we promise. */
 
 export interface Row {
   readonly what: string;
@@ -17,7 +17,7 @@ const number = (value: number | undefined) => {
 };
 
 export function print(rows: readonly Row[]): void {
-  const table = [
+  printTable([
     ["", "unit", "bernard-guest", "watchdog 5.16", "ratio", "promise", ""],
     ...rows.map(({ what, unit, ours, peer, limit }) => [
       what,
@@ -28,11 +28,15 @@ export function print(rows: readonly Row[]): void {
       limit === undefined ? "-" : `<= ${limit}`,
       limit === undefined ? "" : ours <= limit ? "kept" : "MISSED",
     ]),
-  ];
-  const widths = (table[0] as string[]).map((_, column) =>
-    Math.max(...table.map((row) => (row[column] as string).length)),
+  ]);
+}
+
+/** Its columns aligned. */
+export function printTable(rows: readonly (readonly string[])[]): void {
+  const widths = (rows[0] as string[]).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] as string).length)),
   );
-  for (const row of table)
+  for (const row of rows)
     console.log(
       row
         .map((cell, column) => cell.padEnd(widths[column] as number))

@@ -1,15 +1,8 @@
 /** A guest whose memory is exhausted: how late it is fed while it thrashes, and how long until it is reset, beside watchdog's time. */
 import type { Beat } from "@bernard/protocol";
-import {
-  bootTestGuest,
-  exhaustMemory,
-  type Image,
-  quickConf,
-  type TestGuest,
-  untilFed,
-  watchRescue,
-} from "@bernard/testbed";
-import { DEADLINES } from "../stage.ts";
+import { bootTestGuest, exhaustMemory, type Image, quickConf, untilFed, watchRescue } from "@bernard/testbed";
+import { DEADLINES, isBeat } from "../stage.ts";
+import { untilActive } from "./feeders.ts";
 import type { Row } from "./print.ts";
 
 const TIMEOUT_S = 30;
@@ -27,7 +20,6 @@ export async function measureThrash(image: Image): Promise<Row[]> {
   return [...(await measureLateness(image)), ...(await measureReset(image))];
 }
 
-const isBeat = (message: { readonly type: string }): message is Beat => message.type === "beat";
 const isThrashing = (beat: Beat) => beat.checks.some(({ name, verdict }) => name === "memory" && verdict !== "healthy");
 
 /** It only observes, so that it thrashes on. */
@@ -94,7 +86,7 @@ async function measurePeer(image: Image): Promise<number> {
   const conf = `watchdog-device = /dev/watchdog\nwatchdog-timeout = ${TIMEOUT_S}\ninterval = 1\nrealtime = yes\npriority = 1\nmin-memory = ${MIN_MEMORY}\n`;
   const guest = await bootTestGuest({ image, watchdog: "i6300esb", feeder: "watchdog", conf });
   try {
-    await untilFedByPeer(guest);
+    await untilActive(guest);
     const faultAt = performance.now();
     await exhaustMemory(guest);
     const reset = guest.nextEvent("RESET", { deadlineMs: PATIENCE_S * 1000, sinceMs: faultAt });
@@ -105,12 +97,4 @@ async function measurePeer(image: Image): Promise<number> {
   } finally {
     await guest.stop();
   }
-}
-
-/** It says nothing to the host: its hold on the device shows in sysfs. */
-async function untilFedByPeer(guest: TestGuest): Promise<void> {
-  const { code, output } = await guest.run(
-    "until grep -q ^active /sys/class/watchdog/watchdog0/state; do usleep 100000; done",
-  );
-  if (code !== 0) throw new Error(`watchdog does not feed: ${output}`);
 }
