@@ -2,8 +2,7 @@
  * The witness: feeds the engine with what the hypervisor and the guests tell, keeps what it decides in the journal, and has
  * the rest done: evidence taken, alerts sent, counters read. It touches no guest.
  */
-import type { Guest, HypervisorEvent } from "@bernard/hypervisor";
-import { type Hypervisor, isFailure } from "@bernard/hypervisor";
+import { type Guest, type Hardware, type Hypervisor, type HypervisorEvent, isFailure } from "@bernard/hypervisor";
 import { errorLine } from "@bernard/tools";
 import type { Logger } from "pino";
 import { Engine, type Tick } from "../engine/engine.ts";
@@ -15,6 +14,7 @@ import type { GuestFacts, Journal, KeptIncident } from "../journal/journal.ts";
 import { type Clock, dateOf, timeOf } from "./clock.ts";
 import { inputsOf } from "./inputs.ts";
 import { hostPressure } from "./pressure.ts";
+import { type GuestView, guestView } from "./views.ts";
 
 /** Milliseconds between two looks at what is due. */
 const TICK_MS = 1_000;
@@ -40,8 +40,10 @@ export interface WitnessParts {
   wakeAlerts(): void;
   /** The last line that the guest has written to its console, where we have it. */
   lastLine(uuid: string): string;
+  /** A guest is, or has just come, into this state. */
+  onGuest(guest: Guest): void;
   /** Called with each input and what came of it, after the journal has it. */
-  onStep?(input: Input | Tick, effects: readonly Effect[]): void;
+  onStep(input: Input | Tick, effects: readonly Effect[]): void;
 }
 
 interface Step {
@@ -56,7 +58,10 @@ export class Witness {
   readonly #kept = new Map<string, string>();
   readonly #changed = new Set<string>();
   #unwritten: Step[] = [];
-  #isFailing = false;
+  /** Why the journal cannot be written. */
+  #trouble: string | undefined;
+  readonly #hardware = new Map<string, Hardware>();
+  #isConnected = false;
   #ticking: NodeJS.Timeout | undefined;
   #watch: { close(): void } | undefined;
 
@@ -79,8 +84,34 @@ export class Witness {
     this.#write([]);
   }
 
-  get guests(): readonly GuestRecord[] {
-    return this.#engine.records;
+  /** Every guest now. */
+  guests(): GuestView[] {
+    const { clock } = this.#parts;
+    const date = (at: number) => dateOf(clock, at);
+    return this.#engine.records.map((record) =>
+      guestView(record, this.#hardware.get(record.guest.uuid), clock.now(), date),
+    );
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  /** Why the journal cannot be written; undefined: it can. */
+  get journalTrouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /**
+   * Alerts nobody of that guest until then, by the calendar; 0: from now on it does again. Its incidents are kept all the same.
+   * @returns false where there is no such guest
+   */
+  mute(nameOrUuid: string, until: number): boolean {
+    const { clock } = this.#parts;
+    const guest = this.#engine.records.find(({ guest: { uuid, name } }) => uuid === nameOrUuid || name === nameOrUuid);
+    if (guest === undefined) return false;
+    this.tell(guest.guest.uuid, { type: "mute", until: until === 0 ? 0 : timeOf(clock, until) });
+    return true;
   }
 
   /** For one guest, at this moment. */
@@ -93,12 +124,14 @@ export class Witness {
     if ("uuid" in input) this.#changed.add(input.uuid);
     const durable = effects.filter(({ type }) => type !== "read" && type !== "evidence");
     if (durable.length > 0 || !("uuid" in input)) this.#write(durable);
-    this.#parts.onStep?.(input, effects);
+    this.#parts.onStep(input, effects);
     for (const effect of effects) this.#carryOut(effect);
+    if ("guest" in input && "state" in input.guest) this.#parts.onGuest(input.guest);
   }
 
   #hear(event: HypervisorEvent): void {
     const { log } = this.#parts;
+    if (event.type === "connected" || event.type === "disconnected") this.#isConnected = event.type === "connected";
     if (event.type === "disconnected")
       log.warn({ retryMs: event.retryMs }, `nothing is heard: ${errorLine(event.error)}`);
     if (event.type === "connected") log.info({ guests: event.guests.length }, "every guest is watched");
@@ -155,7 +188,9 @@ export class Witness {
 
   async #readHardware(guest: Guest): Promise<void> {
     const hardware = await this.#parts.hypervisor.hardware(guest, "now").catch(() => undefined);
-    if (hardware !== undefined) this.tell(guest.uuid, { type: "hardware", action: hardware.action });
+    if (hardware === undefined || this.#engine.record(guest.uuid) === undefined) return;
+    this.#hardware.set(guest.uuid, hardware);
+    this.tell(guest.uuid, { type: "hardware", action: hardware.action });
   }
 
   /** One transaction for the effects and for all that has changed since the last one. */
@@ -170,12 +205,12 @@ export class Witness {
         journal.commit(step.effects, step.guests, receivers, (at) => dateOf(clock, at));
         this.#unwritten.shift();
       }
-      if (this.#isFailing) log.info("the journal is written again");
-      this.#isFailing = false;
+      if (this.#trouble !== undefined) log.info("the journal is written again");
+      this.#trouble = undefined;
     } catch (error) {
-      if (!this.#isFailing)
-        log.error(`the journal cannot be written, incidents are kept in memory: ${errorLine(error)}`);
-      this.#isFailing = true;
+      const trouble = errorLine(error);
+      if (this.#trouble === undefined) log.error(`the journal is not written, memory keeps what comes: ${trouble}`);
+      this.#trouble = trouble;
     }
   }
 
@@ -183,14 +218,14 @@ export class Witness {
     const record = this.#engine.record(uuid);
     if (record === undefined) {
       this.#kept.delete(uuid);
+      this.#hardware.delete(uuid);
       return [];
     }
-    const facts = factsOf(record, this.#parts.clock);
-    // Times of the calendar move with it; only a further one is news.
-    const text = JSON.stringify({ ...facts, ends: facts.ends.length });
+    const { guest, hasDaemon, boot, mutedUntil, ends } = record;
+    const text = JSON.stringify([guest, hasDaemon, boot, mutedUntil, ends]);
     if (this.#kept.get(uuid) === text) return [];
     this.#kept.set(uuid, text);
-    return [facts];
+    return [factsOf(record, this.#parts.clock)];
   }
 
   #restore(): void {
