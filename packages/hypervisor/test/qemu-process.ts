@@ -33,16 +33,17 @@ export async function startEmulator(t: Pick<TestContext, "after">, options: Emul
   const [kernel, disk] = [join(dir, `${name}-kernel`), join(dir, `${name}.raw`)];
   await writeFile(kernel, tinyKernel());
   await writeFile(disk, Buffer.alloc(1024 * 1024));
-  const socket = (id: string) => `socket,id=${id},path=${join(dir, `${name}-${id}`)},server=on,wait=off`;
+  const escaped = (path: string) => path.replaceAll(",", ",,");
+  const socket = (id: string) => `socket,id=${id},path=${escaped(join(dir, `${name}-${id}`))},server=on,wait=off`;
   const qemu = await QemuProcess.start([
     ...["-name", `guest=${name}`, ...(uuid === undefined ? [] : ["-uuid", uuid])],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-S", "-machine", "pc", "-accel", "tcg", "-m", "32"],
     ...["-kernel", kernel, "-vga", "std", "-device", "ib700,id=watchdog", "-action", `watchdog=${action}`],
     ...["-chardev", socket("serial"), "-serial", "chardev:serial", "-device", "virtio-serial-pci"],
     ...["-chardev", socket("channel"), "-device", "virtserialport,id=port,chardev=channel,name=org.bernard.guest.0"],
-    ...["-drive", `if=none,id=disk,file=${disk},format=raw`, "-device", "virtio-blk-pci,drive=disk"],
+    ...["-drive", `if=none,id=disk,file=${escaped(disk)},format=raw`, "-device", "virtio-blk-pci,drive=disk"],
     ...["-chardev", "socket,id=own,fd=3", "-mon", "chardev=own,mode=control"],
-    ...monitors.flatMap((path) => ["-qmp", `unix:${path},server=on,wait=off`]),
+    ...monitors.flatMap((path) => ["-qmp", `unix:${escaped(path)},server=on,wait=off`]),
     ...more,
   ]);
   const remove = async () => {

@@ -66,9 +66,10 @@ export class GuestMonitor {
   #silent: { readonly process: EmulatorProcess | undefined } | undefined;
   #problem: HypervisorError | undefined;
   #settled = Promise.withResolvers<void>();
+  #isSettled = false;
   #status: { readonly sinceMs: number; readonly reply: Promise<unknown> } | undefined;
-  /** Nobody listened at the last try. */
-  #isDeserted = false;
+  /** The try that is under way may have come too early. */
+  #again = false;
   #retryMs = RETRY_MS;
   #wake = () => {};
 
@@ -140,8 +141,9 @@ export class GuestMonitor {
 
   /** Looks again whether somebody listens where nobody did; `settled` tells when it is known. */
   lookAgain(): void {
-    if (!this.#isDeserted) return;
-    this.#settled = Promise.withResolvers();
+    if (this.#client !== undefined || this.#problem !== undefined) return;
+    this.#unsettle();
+    this.#again = true;
     this.retry();
   }
 
@@ -157,8 +159,8 @@ export class GuestMonitor {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       const next = await this.#try();
-      if (next === "at once") continue;
-      this.#settled.resolve();
+      if (next === "at once" || (next === "later" && this.#again)) continue;
+      this.#settle();
       if (next === "never" || signal.aborted) return;
       await this.#pause();
     }
@@ -166,7 +168,7 @@ export class GuestMonitor {
 
   /** One connection from its beginning to its end; when the next try is to be made. */
   async #try(): Promise<"at once" | "later" | "never"> {
-    this.#isDeserted = false;
+    this.#again = false;
     let socket: Socket;
     try {
       socket = await this.#dial();
@@ -195,7 +197,6 @@ export class GuestMonitor {
       await this.#deaf(failureOf(this.path, error));
       return "later";
     }
-    this.#isDeserted = true;
     this.#end();
     this.#tell({ type: code === "ENOENT" ? "gone" : "nobody" });
     return code === "ENOENT" ? "never" : "later";
@@ -219,7 +220,7 @@ export class GuestMonitor {
     client.onEvent((event) => take(event));
     const ended = Promise.withResolvers<void>();
     client.onClose(() => {
-      if (this.#client === client) this.#settled = Promise.withResolvers();
+      if (this.#client === client) this.#unsettle();
       ended.resolve();
     });
     const { guest, process } = await this.#meet(client);
@@ -234,7 +235,7 @@ export class GuestMonitor {
     this.#retryMs = RETRY_MS;
     this.#tell({ type: "up", guest });
     this.#connected.resolve(client);
-    this.#settled.resolve();
+    this.#settle();
 
     let waiting = 0;
     let last = Promise.resolve();
@@ -311,6 +312,17 @@ export class GuestMonitor {
       if (this.#status === asked) this.#status = undefined;
     });
     return asked;
+  }
+
+  #settle(): void {
+    this.#isSettled = true;
+    this.#settled.resolve();
+  }
+
+  #unsettle(): void {
+    if (!this.#isSettled) return;
+    this.#isSettled = false;
+    this.#settled = Promise.withResolvers();
   }
 
   async #pause(): Promise<void> {

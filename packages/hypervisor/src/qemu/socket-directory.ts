@@ -35,7 +35,7 @@ export class SocketDirectory {
   static async open(path: string, changed: SocketListener): Promise<SocketDirectory> {
     const directory = new SocketDirectory(path, changed);
     try {
-      await access(path, constants.R_OK | constants.X_OK);
+      await access(`${path}/.`, constants.R_OK | constants.X_OK);
       await directory.#read();
     } catch (error) {
       directory.close();
