@@ -2,16 +2,18 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { isFailure } from "../src/errors.ts";
 import type { GuestId, Hypervisor, HypervisorEvent } from "../src/hypervisor.ts";
 import { openHypervisor } from "../src/open-hypervisor.ts";
 import { openQemu } from "../src/qemu/adapter.ts";
-import { GREETING } from "./fake-monitor.ts";
+import { hardwareOf } from "../src/qemu/guest-hardware.ts";
+import { GREETING, greetedClient, reply } from "./fake-monitor.ts";
 import { collector } from "./libvirt/collector.ts";
 import { lastFirst } from "./libvirt/last-first.ts";
 import { type EmulatorOptions, startEmulator } from "./qemu-process.ts";
@@ -263,8 +265,8 @@ for (const [what, greet] of Object.entries(hostile)) {
 test("a socket that nobody has listened at is no guest, nor is a file", async (t) => {
   const dir = await folder(t);
   const path = join(dir, "stale.sock");
-  const script = `require("net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
-  await once(spawn(process.execPath, ["-e", script], { stdio: "ignore" }), "exit");
+  const leave = join(import.meta.dirname, "libvirt/fixtures/leave-socket.ts");
+  await once(spawn(process.execPath, [leave, path], { stdio: "ignore" }), "exit");
   await writeFile(join(dir, "notes.txt"), "");
   const hypervisor = await opened(t, dir);
   assert.deepEqual(await hypervisor.guests(), []);
@@ -284,6 +286,27 @@ for (const [what, uri, kind, message] of [
     });
   });
 }
+
+/** What an ordinary user sees there. */
+async function seen(dir: string): Promise<string> {
+  const look = [process.execPath, join(import.meta.dirname, "fixtures/look.ts"), `qmp://${dir}`];
+  // Root may do everything by these two.
+  const asUser = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"];
+  const command = process.getuid?.() === 0 ? [...asUser, ...look] : look;
+  const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "inherit"] });
+  return await text(child.stdout);
+}
+
+test("who may not read the folder, or speak to a monitor, is told what to do", async (t) => {
+  const dir = await folder(t);
+  await start(t, dir);
+  await chmod(join(dir, "tiny.sock"), 0);
+  const hint = "run this as the user who started that QEMU, or as root";
+  assert.equal(await seen(dir), `tiny unknown\nno permission for the monitor ${dir}/tiny.sock; ${hint}\n`);
+  await chmod(dir, 0);
+  assert.equal(await seen(dir), `no permission to read the folder ${dir}; run this as its owner, or as root\n`);
+  await chmod(dir, 0o700);
+});
 
 test("a URI that names no folder is a mistake of usage", async () => {
   await assert.rejects(openHypervisor("qmp://bernard"), { exitCode: 2, message: /qmp:\/\/bernard names no folder/ });
@@ -310,6 +333,17 @@ test("hardware is read from QEMU's objects and its arguments", async (t) => {
   assert.deepEqual([hardware.consoleLogged, hardware.owner, hardware.os], [false, undefined, undefined]);
   await hypervisor.setWatchdogAction(guest, "pause");
   assert.equal((await hypervisor.hardware(guest, "now")).action, "pause");
+});
+
+test("a guest of Proxmox VE is known by where its process id is kept", async (t) => {
+  const { client } = await greetedClient(t, (command, theirs) => theirs.write(reply(command, [])));
+  const ask = (command: string) => client.execute(command);
+  const emulator = { pid: 1, startedAt: "1", certain: true };
+  const ownerOf = async (pidfile: string) =>
+    (await hardwareOf(ask, { ...emulator, arguments: ["-id", "100", "-pidfile", pidfile] }, undefined)).owner;
+  const mark = "its QEMU was started with -pidfile /var/run/qemu-server/100.pid";
+  assert.deepEqual(await ownerOf("/var/run/qemu-server/100.pid"), { name: "proxmox", mark });
+  assert.equal(await ownerOf("/run/web1.pid"), undefined);
 });
 
 test("an i6300esb bears the mark of its fire", async (t) => {
