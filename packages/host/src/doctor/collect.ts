@@ -7,8 +7,11 @@ import { lookInside } from "./look-inside.ts";
 /** Milliseconds for each call to the hypervisor. */
 const ANSWER_MS = 5000;
 
+/** Milliseconds for the first counts, for which a new libvirtd asks every QEMU on its host what it can; 9 s were seen. */
+const COUNT_MS = 15_000;
+
 /**
- * At most some 20 s, of which most is the wait for a beat.
+ * At most some 40 s; of one that answers, most of it is the wait for a beat.
  * @throws HypervisorError `gone`, `unreachable`; whatever else goes wrong with this guest is a fact about it
  */
 export async function collect(hypervisor: Hypervisor, guest: Guest, libvirt: string | undefined): Promise<Facts> {
@@ -41,7 +44,7 @@ export async function collect(hypervisor: Hypervisor, guest: Guest, libvirt: str
 async function mustAnswer(hypervisor: Hypervisor, guest: Guest): Promise<void> {
   if (guest.state !== "running") return;
   try {
-    await hypervisor.counters(guest, { deadlineMs: ANSWER_MS });
+    await hypervisor.counters(guest, { deadlineMs: COUNT_MS });
   } catch (error) {
     if (!isFailure(error, "unsupported") && !isFailure(error, "wrong-state")) throw error;
   }
