@@ -8,6 +8,15 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import("./commands/demo.ts")).demoCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
   guests: async () => (await import("./commands/guests.ts")).guestsCommand(),
+  host: async () => (await import("./commands/host.ts")).hostCommand(),
+  incident: async () => (await import("./commands/incident.ts")).incidentCommand(),
+  incidents: async () => (await import("./commands/incidents.ts")).incidentsCommand(),
+  mute: async () => (await import("./commands/mute.ts")).muteCommand(),
+  protect: async () => (await import("./commands/protect.ts")).protectCommand(),
+  report: async () => (await import("./commands/report.ts")).reportCommand(),
+  status: async () => (await import("./commands/status.ts")).statusCommand(),
+  unmute: async () => (await import("./commands/mute.ts")).unmuteCommand(),
+  unprotect: async () => (await import("./commands/unprotect.ts")).unprotectCommand(),
   watch: async () => (await import("./commands/watch.ts")).watchCommand(),
 };
 

@@ -186,7 +186,7 @@ export class Protector {
 
   /**
    * Shuts the guest down and starts it.
-   * @throws HypervisorError `no-answer` where the guest does not obey: it runs on
+   * @throws HypervisorError `no-answer` where the guest does not obey, `wrong-state` where it cannot: it stays as it is
    */
   async powerCycle(guest: Guest, shutdownMs = SHUTDOWN_MS): Promise<void> {
     const stopped = Promise.withResolvers<void>();
@@ -380,6 +380,7 @@ function notesOn({ driver, warning }: Extract<WatchdogChoice, { kept: boolean }>
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/No more available PCI slots/, "no bus of the running guest takes a PCI device; q35's own never does"],
   [/no virtio-serial controllers/, "the running guest has no virtio-serial controller, and libvirt plugs none in"],
+  [/does not support hotplugging/, "the running guest has no ACPI, without which its bus takes nothing"],
   [/already has a watchdog/, "this libvirt takes one watchdog device a guest"],
 ];
 

@@ -44,17 +44,25 @@ interface Parts {
   readonly devices?: string;
   readonly metadata?: string;
   readonly kernel?: string;
+  readonly features?: string;
 }
 
 const SERIAL_BUS = "<controller type='virtio-serial' index='0'/>";
 
-const xmlOf = ({ name = "guest", machine = "pc", devices = "", metadata = "", kernel = daemon.kernel }: Parts) =>
+const xmlOf = ({
+  name = "guest",
+  machine = "pc",
+  devices = "",
+  metadata = "",
+  kernel = daemon.kernel,
+  features = "<acpi/>",
+}: Parts) =>
   `<domain type='qemu'>
   <name>${name}</name>
   <metadata>${metadata}</metadata>
   <memory unit='MiB'>32</memory>
   <os><type arch='x86_64' machine='${machine}'>hvm</type><kernel>${kernel}</kernel></os>
-  <features><acpi/></features>
+  <features>${features}</features>
   <devices>
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
     <controller type='usb' model='none'/>
@@ -147,6 +155,14 @@ test("a q35 of this libvirt takes the device when it starts, and so it says", as
   await libvirt.call("domainDestroyFlags", { domain, flags: 0 }, WITHIN);
   const again = await libvirt.call("domainCreateWithFlags", { domain, flags: PAUSED }, WITHIN);
   assert.equal(await hardware(again.domain, 0), BOTH);
+});
+
+test("an i440fx without ACPI takes the device when it starts", async (t) => {
+  await started(t, { features: "", devices: SERIAL_BUS });
+  assert.deepEqual(await protect(t, "guest"), [
+    "watchdog i6300esb, action reset: next-start: the running guest has no ACPI, without which its bus takes nothing",
+    "channel org.bernard.guest.0: now",
+  ]);
 });
 
 test("a guest that is off has it when it starts, as libvirt's own validation takes it", async (t) => {
@@ -351,7 +367,7 @@ test("what cannot be is refused, and nothing is written", async (t) => {
   assert.equal(await hardware(domain, DEFINITION), "");
 });
 
-test("a power cycle makes it hold; a guest that does not obey runs on", async (t) => {
+test("a power cycle makes it hold; a guest that cannot shut down, or does not obey, stays as it is", async (t) => {
   const kernel = join(daemon.dir, "obedient");
   await writeFile(kernel, obedientKernel());
   const hypervisor = await LibvirtHypervisor.open(daemon.uri("qemu:///session"));
@@ -360,10 +376,8 @@ test("a power cycle makes it hold; a guest that does not obey runs on", async (t
   await protect(t, "guest");
   const guest = await hypervisor.guest("guest");
   const protector = await opened(t);
-  await assert.rejects(protector.powerCycle(guest, 100), (error) => isFailure(error, "no-answer"));
-  assert.equal((await hypervisor.guest("guest")).run, guest.run);
+  await assert.rejects(protector.powerCycle(guest), (error) => isFailure(error, "wrong-state"));
   const console = await hypervisor.console(guest);
-  await hypervisor.act(guest, "reset"); // it was asked while it stood
   await hypervisor.act(guest, "resume");
   let heard = "";
   for await (const chunk of console) {
@@ -373,4 +387,10 @@ test("a power cycle makes it hold; a guest that does not obey runs on", async (t
   await protector.powerCycle(guest);
   assert.notEqual((await hypervisor.guest("guest")).run, guest.run);
   assert.equal(await hardware(domain, 0), BOTH);
+
+  const deaf = await started(t, { name: "deaf" }); // its kernel has halted
+  await libvirt.call("domainResume", { domain: deaf });
+  const before = await hypervisor.guest("deaf");
+  await assert.rejects(protector.powerCycle(before, 100), (error) => isFailure(error, "no-answer"));
+  assert.equal((await hypervisor.guest("deaf")).run, before.run);
 });
