@@ -28,7 +28,8 @@ const TIDY_MS = 60_000;
 /** libvirt's, of its system daemon. */
 const LOG_DIR = "/var/log/libvirt/qemu";
 
-export const SOCKET = "host.sock";
+/** In the run directory. */
+const SOCKET = "host.sock";
 
 /** A daemon that runs. */
 export interface Host {
