@@ -22,7 +22,10 @@ export interface GuestId {
   readonly uuid: string;
   /** As its host calls it; may be 220 characters of any alphabet. */
   readonly name: string;
-  /** Another at each start of its emulator (not at a reset); undefined while it is off. Of no meaning on another host. */
+  /**
+   * Another at each start of its emulator (not at a reset); undefined while it is off. Of no meaning on another host. A
+   * libvirtd that is restarted while no guest runs counts from the beginning.
+   */
   readonly run: string | undefined;
 }
 
@@ -207,7 +210,10 @@ export interface Hypervisor {
   /** Counts of a guest that is not off. */
   counters(guest: GuestId, options?: CallOptions): Promise<Counters>;
 
-  /** @throws HypervisorError `wrong-state` where the guest's state forbids it */
+  /**
+   * A `start` and a `poweroff` may take 60 s where nothing is said: an emulator on stuck storage is asked to end before it is killed.
+   * @throws HypervisorError `wrong-state` where the guest's state forbids it
+   */
   act(guest: GuestId, action: GuestAction, options?: CallOptions): Promise<void>;
 
   /**
