@@ -76,7 +76,7 @@ async function powerCycled(
   if (!flags.yes && !(await agreed(guest))) return "declined";
   try {
     await protector.powerCycle(guest);
-    if (!flags.json) console.log(printable(`${guest.name}: shut down and started: all of it holds now`));
+    if (!flags.json) console.log(printable(`${guest.name}: shut down and started`));
     return "done";
   } catch (error) {
     console.error(`bernard: ${errorLine(error)}`);

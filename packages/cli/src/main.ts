@@ -1,4 +1,4 @@
-/** `bernard`: one file a command in `commands/`. Exit codes: 0 well, 1 a finding or a failure, 2 usage, 3 unreachable or refused. */
+/** `bernard`: one file a command in `commands/`. Exit codes: 0 well, 1 a finding or a failure, 2 usage, 3 unreachable or refused, 4 partly done. */
 import { errorLine, UserError } from "@bernard/tools";
 import { Command, CommanderError } from "commander";
 

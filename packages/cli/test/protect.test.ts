@@ -1,6 +1,7 @@
 /** `bernard protect` and `unprotect` on a real libvirtd: what they say, what they change, and what they refuse. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { root } from "@bernard/tools";
@@ -15,11 +16,16 @@ const PAUSED = 1;
 const INACTIVE = 2;
 
 /** A guest with a definition and without a watchdog device; gone with the test. */
-async function naked(t: TestContext, name: string, { metadata = "", running = false } = {}) {
+async function naked(
+  t: TestContext,
+  name: string,
+  { metadata = "", devices = "", machine = "pc", running = false } = {},
+) {
   const { libvirt } = held.stage;
   const xml = held.stage
     .xml({ name, model: "none" })
-    .replace(/<channel.*\/channel>/, "")
+    .replace(/<channel.*\/channel>/, devices)
+    .replace(/machine='[^']*'/, `machine='${machine}'`)
     .replace("<devices>", "<features><acpi/></features><devices>") // a bus of a PC's takes nothing without
     .replace("<memory", `<metadata>${metadata}</metadata><memory`);
   const { domain } = await libvirt.call("domainDefineXmlFlags", { xml, flags: 0 }, WITHIN);
@@ -134,6 +140,20 @@ test("an owned guest is refused, and changed by force", async (t) => {
   assert.equal(forced.code, 0);
   assert.match(forced.stdout, /^owned: owned by kubevirt: its XML has metadata of http:\/\/kubevirt\.io\n/);
   assert.equal((await watchdogs(domain)).length, 1);
+});
+
+test("the page's examples print what it shows", async (t) => {
+  const page = await readFile(join(root, "docs/host/protect.md"), "utf8");
+  const [, examples] = /```console\n([\s\S]*?)```/.exec(page)!;
+  await naked(t, "web", { devices: "<controller type='virtio-serial'/>", running: true });
+  await naked(t, "db", { machine: "q35", running: true });
+  const steps = examples!.split(/^\$ bernard /m).slice(1);
+  assert.equal(steps.length, 4);
+  for (const step of steps) {
+    const [command, ...printed] = step.split("\n");
+    const end = await runBernard(t, ...command!.split(" "), "--connect", held.stage.uri);
+    assert.deepEqual(end, { code: 0, stdout: printed.join("\n"), stderr: "" }, command);
+  }
 });
 
 const REFUSALS: readonly (readonly [string, readonly string[], number, RegExp])[] = [
