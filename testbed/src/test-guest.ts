@@ -325,11 +325,6 @@ export class TestGuest {
     await this.#qemu.qmp.execute("stop");
   }
 
-  /** Presses the power button, which wakes a guest that has put itself to sleep (suspend to idle). */
-  async pressPowerButton(): Promise<void> {
-    await this.#qemu.qmp.execute("system_powerdown");
-  }
-
   /** Leaves what the guest's daemon says unread, and its port full, until the returned function is called. */
   muteChannel(): () => void {
     const channel = this.#qemu.channel(CHANNEL_NAME);
