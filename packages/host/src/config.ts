@@ -67,6 +67,7 @@ export const hostSchema = z.strictObject({
       "in-all": size.default(4 * 2 ** 30),
     })
     .prefault({}),
+  record: z.string().startsWith("/").optional(),
   metrics: z
     .string()
     .regex(/^[^\s]+:[0-9]+$/, "write ADDRESS:PORT")

@@ -95,6 +95,7 @@ export async function startHost(config: HostConfig, version: string, log: Logger
       settings: settingsOf(config),
       hostBoot: (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim(),
       receivers: [...receivers.keys()],
+      recordFile: config.record,
       takeEvidence,
       guestUndefined: (uuid) => {
         channels.forget(uuid);

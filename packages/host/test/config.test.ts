@@ -22,7 +22,7 @@ test("durations and sizes have units", () => {
 const wrong = [
   [
     "conect: qemu:///system\n",
-    "host.yaml:1: conect: no such key; the keys here are connect, read-only, state, run, judge, evidence, metrics, alerts",
+    "host.yaml:1: conect: no such key; the keys here are connect, read-only, state, run, judge, evidence, record, metrics, alerts",
   ],
   [
     "# a comment\njudge:\n  silence: 90 s\n  silense: 90 s\n",

@@ -9,6 +9,7 @@ import { pino } from "pino";
 import { HostClient } from "../src/api/client.ts";
 import type { IncidentView } from "../src/api/server.ts";
 import { parseConfig } from "../src/config.ts";
+import { replay } from "../src/daemon/input-log.ts";
 import type { GuestView, ReportView, StatusView } from "../src/daemon/views.ts";
 import { startHost } from "../src/host.ts";
 import type { KeptIncident } from "../src/journal/journal.ts";
@@ -130,6 +131,29 @@ test("the report counts, the status shows, metrics have the exporters' names, a 
   assert.match(text, /^bernard_up 1$/m);
   const openapi = await client.get<{ paths: object }>("/openapi.json");
   assert.ok("/v1/incidents/{id}" in openapi.paths);
+});
+
+test("what the engine was told is recorded, and makes the same decisions to the byte when it is replayed", async (t) => {
+  const record = join(daemon.dir, "record.jsonl");
+  const { client, stop } = await witness(t, "record", `record: ${record}\nread-only: false\n`);
+  const { destroy } = await tinyGuest(t, { name: "rec-1", action: "reset" });
+  await eventually(
+    t,
+    () => client.get<KeptIncident[]>("/v1/incidents"),
+    (all) => all.length > 0,
+  );
+  await destroy();
+  await eventually(
+    t,
+    () => client.get<StatusView>("/v1/status"),
+    ({ open }) => open.length === 0,
+  );
+  await stop();
+  const recorded = (await readFile(record, "utf8")).trimEnd().split("\n");
+  assert.ok(
+    recorded.some((line) => line.includes('"type":"open"')) && recorded.some((line) => line.includes('"type":"close"')),
+  );
+  assert.deepEqual([...replay(recorded)], recorded);
 });
 
 test("a second daemon is refused, and touches nothing of the first", async (t) => {

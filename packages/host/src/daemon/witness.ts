@@ -12,6 +12,7 @@ import type { GuestInput, Input } from "../engine/input.ts";
 import type { Settings } from "../engine/settings.ts";
 import type { GuestFacts, Journal, KeptIncident } from "../journal/journal.ts";
 import { type Clock, dateOf, timeOf } from "./clock.ts";
+import { InputLog } from "./input-log.ts";
 import { inputsOf } from "./inputs.ts";
 import { hostPressure } from "./pressure.ts";
 import { type GuestView, guestView } from "./views.ts";
@@ -32,6 +33,8 @@ export interface WitnessParts {
   readonly hostBoot: string;
   /** Names of those who get alerts. */
   readonly receivers: readonly string[];
+  /** Where all that the engine is told is recorded; undefined: nowhere. */
+  readonly recordFile: string | undefined;
   /** Takes what can be had of a guest; never rejects. */
   takeEvidence(incident: number, guest: Guest, sign: SignName): void;
   /** Somebody has deleted the guest. */
@@ -60,6 +63,7 @@ export class Witness {
   #unwritten: Step[] = [];
   /** Why the journal cannot be written. */
   #trouble: string | undefined;
+  #record: InputLog | undefined;
   readonly #hardware = new Map<string, Hardware>();
   #isConnected = false;
   #ticking: NodeJS.Timeout | undefined;
@@ -69,6 +73,7 @@ export class Witness {
     this.#parts = parts;
     this.#engine = new Engine(parts.settings, parts.journal.nextIncident);
     this.#restore();
+    if (parts.recordFile !== undefined) this.#record = new InputLog(parts.recordFile, this.#engine);
   }
 
   /** Resolves once every guest is known and every event heard. */
@@ -81,6 +86,7 @@ export class Witness {
   stop(): void {
     clearInterval(this.#ticking);
     this.#watch?.close();
+    this.#record?.close();
     this.#write([]);
   }
 
@@ -120,13 +126,31 @@ export class Witness {
   }
 
   take(input: Input | Tick): void {
-    const effects = this.#engine.take(input);
+    const effects = this.#recorded(input);
     if ("uuid" in input) this.#changed.add(input.uuid);
     const durable = effects.filter(({ type }) => type !== "read" && type !== "evidence");
     if (durable.length > 0 || !("uuid" in input)) this.#write(durable);
     this.#parts.onStep(input, effects);
     for (const effect of effects) this.#carryOut(effect);
     if ("guest" in input && "state" in input.guest) this.#parts.onGuest(input.guest);
+  }
+
+  #recorded(input: Input | Tick): readonly Effect[] {
+    this.#inRecord((record) => record.prepare());
+    const effects = this.#engine.take(input);
+    this.#inRecord((record) => record.step(input, effects));
+    return effects;
+  }
+
+  /** What cannot be recorded is not needed. */
+  #inRecord(work: (record: InputLog) => void): void {
+    if (this.#record === undefined) return;
+    try {
+      work(this.#record);
+    } catch (error) {
+      this.#parts.log.error(`inputs are recorded no more: ${errorLine(error)}`);
+      this.#record = undefined;
+    }
   }
 
   #hear(event: HypervisorEvent): void {

@@ -12,6 +12,14 @@ export interface Tick {
   readonly at: number;
 }
 
+/** All that an engine knows at one moment, as plain JSON. */
+export interface Snapshot {
+  readonly settings: Settings;
+  readonly nextId: number;
+  readonly host: Incident | undefined;
+  readonly guests: readonly GuestRecord[];
+}
+
 export class Engine {
   readonly #settings: Settings;
   readonly #guests = new Map<string, { readonly record: GuestRecord; readonly dueAt: number | undefined }>();
@@ -22,6 +30,18 @@ export class Engine {
   constructor(settings: Settings, nextId: number) {
     this.#settings = settings;
     this.#nextId = nextId;
+  }
+
+  /** An engine that goes on where another was. */
+  static from({ settings, nextId, host, guests }: Snapshot): Engine {
+    const engine = new Engine(settings, nextId);
+    engine.#host = host;
+    for (const record of guests) engine.restore(record);
+    return engine;
+  }
+
+  get snapshot(): Snapshot {
+    return { settings: this.#settings, nextId: this.#nextId, host: this.#host, guests: this.records };
   }
 
   get records(): GuestRecord[] {
