@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { cached, type Say } from "@bernard/tools";
 import { buildImage, type Image } from "./image.ts";
 import { buildInitrd, type GuestFile } from "./initrd.ts";
-import { buildKernel } from "./kernel.ts";
+import { bootModules, buildKernel } from "./kernel.ts";
 import { buildPrograms } from "./programs.ts";
 import { userSpace } from "./user-space.ts";
 
@@ -49,16 +49,14 @@ export async function buildCrashImage(say: Say): Promise<Image> {
 }
 
 async function buildCrashInitrd(kernel: string, say: Say): Promise<string> {
-  const modules = join(kernel, "modules");
   const files = new Map<string, GuestFile>();
   const add = (to: string, from: string, executable: boolean) => files.set(to, { from, executable });
   const busybox = (await userSpace("x86_64", say)).get("bin/busybox");
   if (busybox !== undefined) files.set("bin/busybox", busybox);
   add("init", join(here, "crash/init"), true);
   add("lib/testbed/load", join(here, "load"), true);
-  const names = (await readFile(join(modules, "boot.list"), "utf8")).trim().split("\n");
-  for (const name of ["boot.list", ...names.map((name) => `${name}.ko`)]) {
-    add(`lib/modules/${name}`, join(modules, name), false);
+  for (const name of await bootModules(kernel)) {
+    add(`lib/modules/${name}`, join(kernel, "modules", name), false);
   }
   return buildInitrd("testbed-crash-kernel-initrd", files, say);
 }

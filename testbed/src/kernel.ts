@@ -126,7 +126,19 @@ export async function modulesFor(fileSystem: FileSystem, kernel: string): Promis
   const others: readonly string[] = FILE_SYSTEMS.filter((other) => other !== fileSystem).map(
     (other) => `${other}.list`,
   );
-  const lists = (await readdir(folder)).filter((name) => name.endsWith(".list") && !others.includes(name));
+  return filesFor(
+    (await readdir(folder)).filter((name) => name.endsWith(".list") && !others.includes(name)),
+    folder,
+  );
+}
+
+/** Those that bring the disks up, for an initramfs that does no more. */
+export function bootModules(kernel: string): Promise<string[]> {
+  return filesFor(["boot.list"], join(kernel, "modules"));
+}
+
+/** The lists, and the modules that they name. */
+async function filesFor(lists: readonly string[], folder: string): Promise<string[]> {
   const modules = new Set<string>();
   for (const list of lists) {
     for (const name of (await readFile(join(folder, list), "utf8")).split("\n")) if (name !== "") modules.add(name);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { cached, debootstrap, ensureInstalled, run, runInScratch, type Say } from "@bernard/tools";
 import { buildDataDisk, type Image } from "./image.ts";
 import { buildInitrd } from "./initrd.ts";
-import { buildKernel, type Kernel } from "./kernel.ts";
+import { bootModules, buildKernel, type Kernel } from "./kernel.ts";
 import { hostPackages } from "./packages.ts";
 import { buildPrograms, PROGRAMS } from "./programs.ts";
 import { userSpace } from "./user-space.ts";
@@ -75,14 +75,7 @@ async function buildBootInitrd(name: string, kernel: string, say: Say): Promise<
   const files = await userSpace("x86_64", say);
   files.set("init", { from: join(here, "init"), executable: true });
   files.set("lib/testbed/load", { from: join(here, "../load"), executable: true });
-  const list = await readFile(join(kernel, "modules/boot.list"), "utf8");
-  for (const name of [
-    "boot.list",
-    ...list
-      .trim()
-      .split("\n")
-      .map((module) => `${module}.ko`),
-  ]) {
+  for (const name of await bootModules(kernel)) {
     files.set(`lib/modules/${name}`, { from: join(kernel, "modules", name), executable: false });
   }
   return buildInitrd(name, files, say);
