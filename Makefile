@@ -72,8 +72,9 @@ docs: setup ## write the tables in docs/ from what the program says of itself, a
 package: setup ## build the .deb, .rpm and .tar.gz of bernard-guest, with SBOM and SHA256SUMS, into build/package/
 	@$(NODE) packages/guest/package/main.ts
 
-bench: prepared ## the numbers that we promise, beside watchdog 5.16 in the same run
+bench: prepared ## the numbers that we promise, beside watchdog 5.16 and libvirt's own clients in the same run
 	@$(NODE) packages/watchdog/bench/main.ts
+	@$(NODE) packages/hypervisor/bench/main.ts
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(NODE) e2e/bench/main.ts
 
 clean: ## delete everything that was built (build/)

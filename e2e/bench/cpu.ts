@@ -5,15 +5,14 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Say, unpack } from "@bernard/tools";
+import { type Measurement, type Say, unpack } from "@bernard/tools";
 import { bernardConf, everyCheck, INTERVAL_S, watchdogConf } from "./feeders.ts";
-import type { Row } from "./print.ts";
 
 /** Seconds that both are measured, side by side. */
 const MEASURED_S = 30;
 
 /** Both watch the folder of the measurement's own file system; neither feeds anything. */
-export async function measureCpu(daemon: string, say: Say): Promise<Row[]> {
+export async function measureCpu(daemon: string, say: Say): Promise<Measurement[]> {
   const dir = await mkdtemp(join(tmpdir(), "bernard-bench-"));
   const ourConf = join(dir, "bernard.conf");
   const peerConf = join(dir, "watchdog.conf");

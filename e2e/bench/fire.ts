@@ -1,4 +1,5 @@
 /** From QEMU's start to the first feed, and from the verdict to the reset, on both devices, by a disk that stops writing. */
+
 import {
   bootTestGuest,
   failDisk,
@@ -8,14 +9,14 @@ import {
   untilFed,
   watchRescue,
 } from "@bernard/testbed";
+import type { Measurement } from "@bernard/tools";
 import { DEADLINES } from "../stage.ts";
-import type { Row } from "./print.ts";
 
 const PROMISE_S = { i6300esb: 2.5, ib700: 3.5 } as const;
 const TIMEOUT_S = 10;
 
-export async function measureFire(image: Image): Promise<Row[]> {
-  const rows: Row[] = [];
+export async function measureFire(image: Image): Promise<Measurement[]> {
+  const rows: Measurement[] = [];
   for (const model of ["i6300esb", "ib700"] as const) {
     const began = performance.now();
     const guest = await bootTestGuest({ image, watchdog: model, feeder: "bernard", conf: quickConf(TIMEOUT_S) });

@@ -13,9 +13,8 @@ import {
   type TestGuest,
   untilDiskWritable,
 } from "@bernard/testbed";
-import type { Say } from "@bernard/tools";
+import { type Say, table } from "@bernard/tools";
 import { untilActive, watchdogConf } from "./feeders.ts";
-import { printTable } from "./print.ts";
 
 const WATCHED_MS = 200_000;
 
@@ -217,7 +216,7 @@ class Turns {
 function print(findings: readonly Finding[]): void {
   const cell = (value: number | undefined) => (value === undefined ? "-" : `${value.toFixed(1)} s`);
   console.log();
-  printTable([
+  const lines = table([
     ["", "feeder", "told after", "fired after"],
     ...findings.map(({ trouble, feeder, told, fired }, index) => [
       findings[index - 1]?.trouble === trouble ? "" : trouble,
@@ -226,4 +225,5 @@ function print(findings: readonly Finding[]): void {
       fired === undefined ? "still fed after 200 s" : cell(fired),
     ]),
   ]);
+  for (const line of lines) console.log(line);
 }

@@ -7,20 +7,19 @@
 import { stat } from "node:fs/promises";
 import { buildGuest } from "@bernard/guest/build";
 import { buildImage } from "@bernard/testbed";
-import { errorLine } from "@bernard/tools";
+import { errorLine, type Measurement, printMeasurements } from "@bernard/tools";
 import { measureCpu } from "./cpu.ts";
 import { measureFire } from "./fire.ts";
 import { measureGrowth } from "./growth.ts";
 import { showHungDisks } from "./hung-disks.ts";
 import { measureMemory } from "./memory.ts";
-import { print, type Row } from "./print.ts";
 import { measureThrash } from "./thrash.ts";
 
 try {
   const say = (line: string) => console.error(`- ${line}`);
   const image = await buildImage(say);
   const { daemon, tests } = await buildGuest("x86_64", say);
-  const rows: Row[] = [
+  const rows: Measurement[] = [
     { what: "static binary", unit: "KiB", ours: (await stat(daemon)).size / 1024, limit: 2560 },
     ...(await measureMemory(image)),
     ...(await measureCpu(daemon, say)),
@@ -28,7 +27,7 @@ try {
     ...(await measureFire(image)),
     ...(await measureThrash(image)),
   ];
-  print(rows);
+  printMeasurements(["bernard-guest", "watchdog 5.16"], rows);
   await showHungDisks(image, say);
 } catch (error) {
   console.error(`make bench: ${errorLine(error)}`);

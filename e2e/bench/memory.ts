@@ -1,7 +1,8 @@
 /** Resident memory of each feeder in one and the same guest, plain and with all memory locked. */
+
 import { bootTestGuest, type Image, type TestGuest } from "@bernard/testbed";
+import type { Measurement } from "@bernard/tools";
 import { bernardConf, everyCheck, watchdogConf } from "./feeders.ts";
-import type { Row } from "./print.ts";
 
 interface Sizes {
   readonly rss: number;
@@ -9,10 +10,10 @@ interface Sizes {
   readonly pss: number;
 }
 
-export async function measureMemory(image: Image): Promise<Row[]> {
+export async function measureMemory(image: Image): Promise<Measurement[]> {
   const guest = await bootTestGuest({ image, watchdog: "i6300esb", feeder: "none" });
   try {
-    const rows: Row[] = [];
+    const rows: Measurement[] = [];
     for (const realtime of [false, true]) {
       const ours = await feedWith(
         guest,

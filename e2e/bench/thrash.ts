@@ -1,9 +1,10 @@
 /** A guest whose memory is exhausted: how late it is fed while it thrashes, and how long until it is reset, beside watchdog's time. */
+
 import type { Beat } from "@bernard/protocol";
 import { bootTestGuest, exhaustMemory, type Image, quickConf, untilFed, watchRescue } from "@bernard/testbed";
+import type { Measurement } from "@bernard/tools";
 import { DEADLINES, isBeat } from "../stage.ts";
 import { untilActive } from "./feeders.ts";
-import type { Row } from "./print.ts";
 
 const TIMEOUT_S = 30;
 
@@ -16,14 +17,14 @@ const COUNTED_S = 120;
 /** Rounds of a tenth of a second: enough of them for a hundredth to be more than one. */
 const INTERVAL_S = 0.1;
 
-export async function measureThrash(image: Image): Promise<Row[]> {
+export async function measureThrash(image: Image): Promise<Measurement[]> {
   return [...(await measureLateness(image)), ...(await measureReset(image))];
 }
 
 const isThrashing = (beat: Beat) => beat.checks.some(({ name, verdict }) => name === "memory" && verdict !== "healthy");
 
 /** It only observes, so that it thrashes on. */
-async function measureLateness(image: Image): Promise<Row[]> {
+async function measureLateness(image: Image): Promise<Measurement[]> {
   const conf = `${quickConf(TIMEOUT_S)}mode = observe\ninterval = ${INTERVAL_S}\n`;
   const guest = await bootTestGuest({ image, watchdog: "i6300esb", feeder: "bernard", conf });
   try {
@@ -50,7 +51,7 @@ async function measureLateness(image: Image): Promise<Row[]> {
   }
 }
 
-async function measureReset(image: Image): Promise<Row[]> {
+async function measureReset(image: Image): Promise<Measurement[]> {
   const conf = quickConf(TIMEOUT_S).replace(/^memory-hold = .*$/m, `memory-hold = ${HOLD_S}`);
   const guest = await bootTestGuest({ image, watchdog: "i6300esb", feeder: "bernard", conf });
   try {

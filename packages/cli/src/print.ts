@@ -1,21 +1,7 @@
 /** What commands print: tables, JSON that is safe on a terminal, words that several of them use. */
 import type { Guest, Hardware } from "@bernard/hypervisor";
 
-/** Rows with their columns aligned; the last column is as long as it is. */
-export function table(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    row.forEach((cell, column) => {
-      widths[column] = Math.max(widths[column] ?? 0, cell.length);
-    });
-  }
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-}
+export { table } from "@bernard/tools";
 
 /** One line of JSON in which nothing moves a terminal's cursor: what `printable` would replace is escaped as JSON does. */
 export function json(value: unknown): string {

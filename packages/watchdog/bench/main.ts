@@ -1,16 +1,12 @@
 /** Part of `make bench`: how many register accesses and timer events a second the models do, and how the cost of an event grows. */
+import { type Measurement, printMeasurements } from "@bernard/tools";
 import { I6300esb, Timeline, VirtualClock } from "../src/index.ts";
 
 /** Milliseconds of processor time for which each rate is measured, the best of ROUNDS. */
 const LONG_ENOUGH = 300;
 const ROUNDS = 3;
 
-interface Row {
-  readonly what: string;
-  /** A second. */
-  readonly rate: number;
-  readonly atLeast?: number;
-}
+const UNIT = { unit: "million/s" };
 
 /** Milliseconds of processor time that this process has had: others on the machine do not count. */
 const spent = () => {
@@ -18,7 +14,7 @@ const spent = () => {
   return (user + system) / 1000;
 };
 
-/** Operations a second of `work`, which does `each` of them. */
+/** Million operations a second of `work`, which does `each` of them. */
 function rateOf(each: number, work: () => void): number {
   let best = 0;
   for (let round = 0; round < ROUNDS; round++) {
@@ -29,7 +25,7 @@ function rateOf(each: number, work: () => void): number {
       work();
       done += each;
     }
-    best = Math.max(best, done / ((end - start) / 1000));
+    best = Math.max(best, done / (end - start) / 1000);
   }
   return best;
 }
@@ -68,19 +64,13 @@ function eventRate(timers: number): number {
   });
 }
 
-const rows: Row[] = [
-  { what: "register accesses", rate: accessRate(), atLeast: 10e6 },
+const rows: Measurement[] = [
+  { what: "register accesses", ...UNIT, ours: accessRate(), atLeast: 10 },
   ...[100, 1000, 10_000, 100_000, 1_000_000].map((timers) => {
-    const promise = { 1000: 1e6, 100000: 0.4e6 }[timers];
-    const row = { what: `timer events, ${timers} timers`, rate: eventRate(timers) };
+    const promise = { 1000: 1, 100000: 0.4 }[timers];
+    const row = { what: `timer events, ${timers} timers`, ...UNIT, ours: eventRate(timers) };
     return promise === undefined ? row : { ...row, atLeast: promise };
   }),
 ];
 
-console.log(`${"".padEnd(32)}${"million/s".padStart(10)}${"ns each".padStart(9)}  promise`);
-for (const { what, rate, atLeast } of rows) {
-  const promise = atLeast === undefined ? "-" : `>= ${atLeast / 1e6} ${rate >= atLeast ? "kept" : "MISSED"}`;
-  console.log(
-    `${what.padEnd(32)}${(rate / 1e6).toFixed(2).padStart(10)}${(1e9 / rate).toFixed(0).padStart(9)}  ${promise}`,
-  );
-}
+printMeasurements(["our models"], rows);
