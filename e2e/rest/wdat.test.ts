@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, type TestContext, test } from "node:test";
-import type { GuestMessage, Hello } from "@bernard/protocol";
+import type { Hello } from "@bernard/protocol";
 import {
   bootTestGuest,
   buildImage,
@@ -19,9 +19,8 @@ import {
   untilFed,
 } from "@bernard/testbed";
 import { root, run } from "@bernard/tools";
-import { DAEMON, DEADLINES, fires, TIMEOUT_S } from "../stage.ts";
+import { CONF_FILE, DAEMON, DEADLINES, fires, isHello, SOON, sh, TIMEOUT_S } from "../stage.ts";
 
-const SOON = { deadlineMs: 60_000 };
 const FIRE = { deadlineMs: DEADLINES.fireMs };
 
 /** Of the timer, in milliseconds; it fires at its second expiry. */
@@ -29,8 +28,6 @@ const TICK_MS = 600;
 const ticksOf = (timeoutS: number) => Math.floor((timeoutS * 1000) / (2 * TICK_MS));
 
 const WATCHDOG = "/sys/class/watchdog/watchdog0";
-
-const isHello = (message: GuestMessage): message is Hello => message.type === "hello";
 
 let dir = "";
 let table = "";
@@ -57,18 +54,11 @@ async function bootFed(t: TestContext, kernel: Kernel, options: Partial<TestGues
   return guest;
 }
 
-/** Runs a script that must end well; what it printed. */
-async function sh(guest: TestGuest, script: string): Promise<string> {
-  const { code, output } = await guest.run(script, SOON);
-  assert.equal(code, 0, output);
-  return output;
-}
-
 /** Starts bernard-guest, which nothing starts anew; what it says of its device. */
 async function start(guest: TestGuest, timeoutS = TIMEOUT_S): Promise<Hello["device"]> {
-  await guest.put("/etc/bernard-guest.conf", Buffer.from(quickConf(timeoutS)));
+  await guest.put(CONF_FILE, Buffer.from(quickConf(timeoutS)));
   const hello = guest.nextMessage(isHello, SOON);
-  await sh(guest, "bernard-guest --config /etc/bernard-guest.conf < /dev/null > /dev/null 2>&1 &");
+  await sh(guest, `bernard-guest --config ${CONF_FILE} < /dev/null > /dev/null 2>&1 &`);
   return (await hello).message.device;
 }
 
@@ -332,7 +322,7 @@ suite("a table that is not as it should be", { concurrency: 2 }, () => {
       /lib/testbed/load wdat`,
     );
     assert.deepEqual(await identities(guest), ["wdat_wdt"], "the driver notices nothing");
-    await guest.put("/etc/bernard-guest.conf", Buffer.from(quickConf(TIMEOUT_S)));
+    await guest.put(CONF_FILE, Buffer.from(quickConf(TIMEOUT_S)));
     const { code, output } = await guest.run("bernard-guest --config /etc/bernard-guest.conf", SOON);
     assert.equal(
       `${code}: ${output}`,
