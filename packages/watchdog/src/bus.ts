@@ -14,10 +14,10 @@ const MEMORY_SIZE = 0x10;
 const IB700_FIRST = 0x441;
 const IB700_LAST = 0x444;
 /** PMBASE, where SeaBIOS and OVMF put it, and the timer's place behind it. */
-const ITCO_FIRST = 0x660;
-const ITCO_LAST = 0x67f;
-/** Of the root complex, where both put it, and GCS behind it. */
-const ITCO_CONTROL = 0xfed1_f410;
+export const ITCO_FIRST = 0x600 + 0x60;
+const ITCO_LAST = ITCO_FIRST + 0x1f;
+/** RCBA, where both put it, and GCS behind it. */
+export const ITCO_CONTROL = 0xfed1_c000 + 0x3410;
 const ITCO_CONTROL_SIZE = 4;
 
 export class Bus {
@@ -71,7 +71,10 @@ export class Bus {
 
   /** For the ib700 words may lie anywhere, and double words are for nobody. */
   writePort(port: number, width: Width, value: number): void {
-    if (width !== 4 && port >= IB700_FIRST && port <= IB700_LAST) this.#isa?.write(port, width, value);
+    if (port >= IB700_FIRST && port <= IB700_LAST) {
+      if (width !== 4) this.#isa?.write(port, width, value);
+      return;
+    }
     for (const piece of pieces(port, width, 2)) {
       if (!isItco(piece.address)) continue;
       this.#chipset?.write(

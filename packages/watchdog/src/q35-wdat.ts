@@ -4,21 +4,17 @@
  * The timer runs out twice before the device fires, so a count of the table is two ticks of 0.6 s: what a guest asks for is the
  * time to the fire. A driver rounds it down to whole counts, so it comes up to 1.2 s early and never late.
  */
+import { ITCO_CONTROL, ITCO_FIRST } from "./bus.ts";
 import type { Wdat, WdatAction, WdatEntry, WdatField, WdatInstruction } from "./wdat.ts";
 
-/** PMBASE, where SeaBIOS and OVMF put it, and the timer's place behind it. */
-const TCO = 0x600n + 0x60n;
-/** Of the root complex, where both put it. */
-const RCBA = 0xfed1_c000n;
-
-const RELOAD = io(0x00n, 2, 0, 10);
-const STATUS2_FIRED = io(0x06n, 2, 1, 2); // set by a fire: bit 1 "second timeout", bit 2 "boot"; writing ones clears them
-const STATUS2_SECOND_TIMEOUT = io(0x06n, 2, 1, 1);
-const CONTROL1_HALT = io(0x08n, 2, 11, 1);
+const RELOAD = io(0x00, 2, 0, 10);
+const STATUS2_FIRED = io(0x06, 2, 1, 2); // set by a fire: bit 1 "second timeout", bit 2 "boot"; writing ones clears them
+const STATUS2_SECOND_TIMEOUT = io(0x06, 2, 1, 1);
+const CONTROL1_HALT = io(0x08, 2, 11, 1);
 /** A byte that is the software's to use; nothing on q35 does. */
-const WDCNT = io(0x0en, 1, 0, 8);
-const TIMER = io(0x12n, 2, 0, 10);
-const NO_REBOOT: WdatField = { space: "memory", address: RCBA + 0x3410n, bytes: 4, bitOffset: 5, bits: 1 };
+const WDCNT = io(0x0e, 1, 0, 8);
+const TIMER = io(0x12, 2, 0, 10);
+const NO_REBOOT: WdatField = { space: "memory", address: BigInt(ITCO_CONTROL), bytes: 4, bitOffset: 5, bits: 1 };
 
 const TICK_MS = 600;
 const EXPIRIES = 2;
@@ -63,8 +59,8 @@ export const q35Wdat: Wdat = {
   ],
 };
 
-function io(offset: bigint, bytes: 1 | 2, bitOffset: number, bits: number): WdatField {
-  return { space: "io", address: TCO + offset, bytes, bitOffset, bits };
+function io(offset: number, bytes: 1 | 2, bitOffset: number, bits: number): WdatField {
+  return { space: "io", address: BigInt(ITCO_FIRST + offset), bytes, bitOffset, bits };
 }
 
 function is(action: WdatAction, field: WdatField, value: number): WdatEntry {

@@ -1,4 +1,5 @@
 /** Our devices on one bus, driven by the steps of a script. */
+import { ITCO_CONTROL } from "../src/bus.ts";
 import {
   Bus,
   type BusWidth,
@@ -14,9 +15,6 @@ import type { ReadStep, Sign, Step, WriteStep } from "./script.ts";
 
 /** Where BAR0 is put: free in every PC's memory. */
 export const BAR0_ADDRESS = 0xe000_0000;
-
-/** Where the chipset's GCS is, once the root complex is put where firmware puts it. */
-export const GCS_ADDRESS = 0xfed1_f410;
 
 export class Model {
   readonly timeline = new Timeline();
@@ -40,7 +38,7 @@ export class Model {
   write({ space, bits, offset, value }: WriteStep): void {
     const width = bits / 8;
     if (space === "mem") this.bus.writeMemory(BAR0_ADDRESS + offset, width as BusWidth, value);
-    if (space === "gcs") this.bus.writeMemory(GCS_ADDRESS + offset, width as BusWidth, value);
+    if (space === "gcs") this.bus.writeMemory(ITCO_CONTROL + offset, width as BusWidth, value);
     if (space === "cfg") this.bus.writeConfig(offset, width as Width, Number(value));
     if (space === "io") this.bus.writePort(offset, width as Width, Number(value));
   }
@@ -48,7 +46,7 @@ export class Model {
   read({ space, bits, offset }: ReadStep): bigint {
     const width = bits / 8;
     if (space === "mem") return this.bus.readMemory(BAR0_ADDRESS + offset, width as BusWidth);
-    if (space === "gcs") return this.bus.readMemory(GCS_ADDRESS + offset, width as BusWidth);
+    if (space === "gcs") return this.bus.readMemory(ITCO_CONTROL + offset, width as BusWidth);
     return BigInt(
       space === "cfg" ? this.bus.readConfig(offset, width as Width) : this.bus.readPort(offset, width as Width),
     );

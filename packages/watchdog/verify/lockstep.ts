@@ -1,5 +1,6 @@
 /** Runs a script on QEMU and on our model side by side and compares every value read and everything seen. */
-import { BAR0_ADDRESS, GCS_ADDRESS, Model } from "../vectors/model.ts";
+import { ITCO_CONTROL } from "../src/bus.ts";
+import { BAR0_ADDRESS, Model } from "../vectors/model.ts";
 import { formatScript, type PassStep, type ReadStep, type Sign, type Step, type WriteStep } from "../vectors/script.ts";
 import type { Emulator } from "./emulator.ts";
 
@@ -204,6 +205,6 @@ function commandsFor(step: ReadStep | WriteStep): string[] {
   const [access, address] =
     step.space === "io"
       ? [port, step.offset]
-      : [`${step.kind}${size}`, (step.space === "gcs" ? GCS_ADDRESS : BAR0_ADDRESS) + step.offset];
+      : [`${step.kind}${size}`, (step.space === "gcs" ? ITCO_CONTROL : BAR0_ADDRESS) + step.offset];
   return [`${access} ${address}${value === undefined ? "" : ` ${value}`}`];
 }
