@@ -1,6 +1,6 @@
 /** The test guest: built, booted, brought into trouble; for the demo and the end-to-end tests. */
 
-export type { Result } from "./control-port.ts";
+export { ControlPort, type Result } from "./control-port.ts";
 export { buildCrashImage } from "./crash-image.ts";
 export {
   exhaustMemory,
