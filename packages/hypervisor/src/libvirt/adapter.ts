@@ -28,6 +28,7 @@ import { parseDomain } from "./domain-xml/parse.ts";
 import { isRefusal } from "./errors.ts";
 import { Libvirt } from "./libvirt.ts";
 import type { Domain } from "./procedures.ts";
+import { TimeLimit } from "./time-limit.ts";
 
 const QEMU_ABILITIES: readonly Ability[] = [
   "act",
@@ -81,6 +82,7 @@ const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 /** Milliseconds until libvirt gives up an agent, where nothing is said: no longer than its caller waits. */
 const AGENT_MS = 10_000;
+const AGENT_MAX_MS = 3_600_000;
 
 interface MonitorReply {
   readonly return?: unknown;
@@ -107,38 +109,40 @@ export class LibvirtHypervisor implements Hypervisor {
   ): Promise<Hypervisor> {
     const title = `libvirt at ${printable(uri)}`;
     const readOnly = options.readOnly ?? false;
-    let libvirt: Libvirt | undefined;
-    try {
-      libvirt = await Libvirt.open(uri, { ...options, readOnly });
-      const { type } = await libvirt.call("connectGetType", {}, options);
-      return new LibvirtHypervisor(title, readOnly ? [] : (ABILITIES[type] ?? QEMU_ABILITIES), libvirt, readOnly);
-    } catch (error) {
-      libvirt?.close();
-      throw hypervisorError(title, error);
-    }
+    return await attempt(title, options, async (within) => {
+      const libvirt = await Libvirt.open(uri, { ...within, readOnly });
+      try {
+        const { type } = await libvirt.call("connectGetType", {}, within);
+        return new LibvirtHypervisor(title, readOnly ? [] : (ABILITIES[type] ?? QEMU_ABILITIES), libvirt, readOnly);
+      } catch (error) {
+        libvirt.close();
+        throw error;
+      }
+    });
   }
 
   async guests(options: CallOptions = {}): Promise<Guest[]> {
-    const all = await this.#try(`the guests of ${this.title}`, this.#libvirt.domains(options));
-    return all.map(guestOf);
+    const what = `the guests of ${this.title}`;
+    return (await attempt(what, options, (within) => this.#libvirt.domains(within))).map(guestOf);
   }
 
   guest(nameOrUuid: string, options: CallOptions = {}): Promise<Guest> {
-    return this.#try(`guest ${nameOrUuid}`, this.#find(nameOrUuid, options));
+    return attempt(`guest ${nameOrUuid}`, options, (within) => this.#find(nameOrUuid, within));
   }
 
   async watch(listener: (event: HypervisorEvent) => void, options: CallOptions = {}): Promise<{ close(): void }> {
     const translator = new EventTranslator();
     const tell = (event: HypervisorEvent | undefined) => event !== undefined && listener(event);
-    const watching = this.#libvirt.watch((message) => tell(translator.translate(message)), options);
-    return await this.#try(`the events of ${this.title}`, watching);
+    return await attempt(`the events of ${this.title}`, options, (within) =>
+      this.#libvirt.watch((message) => tell(translator.translate(message)), within),
+    );
   }
 
   async hardware(guest: GuestId, when: "now" | "next-start", options: CallOptions = {}): Promise<Hardware> {
     const domain = domainOf(guest);
-    const work = async () => {
+    return await attempt(`hardware of ${guest.name}`, options, async (within) => {
       if (when === "next-start") {
-        const { persistent } = await this.#libvirt.call("domainIsPersistent", { domain }, options);
+        const { persistent } = await this.#libvirt.call("domainIsPersistent", { domain }, within);
         if (persistent === 0) {
           throw new HypervisorError("gone", `guest ${printable(guest.name)} has no definition for its next start`, {
             hint: "it is transient: whatever made it will make it anew",
@@ -146,16 +150,17 @@ export class LibvirtHypervisor implements Hypervisor {
         }
       }
       const flags = when === "now" ? 0 : INACTIVE;
-      const { xml } = await this.#libvirt.call("domainGetXmlDesc", { domain, flags }, options);
+      const { xml } = await this.#libvirt.call("domainGetXmlDesc", { domain, flags }, within);
       return parseDomain(xml).hardware;
-    };
-    return await this.#try(`hardware of ${guest.name}`, work());
+    });
   }
 
   async counters(guest: GuestId, options: CallOptions = {}): Promise<Counters> {
     const asked = { domains: [domainOf(guest)], stats: COUNTERS, flags: 0 };
     const what = `counters of ${guest.name}`;
-    const { records } = await this.#try(what, this.#libvirt.call("connectGetAllDomainStats", asked, options));
+    const { records } = await attempt(what, options, (within) =>
+      this.#libvirt.call("connectGetAllDomainStats", asked, within),
+    );
     const [record] = records;
     if (record === undefined) throw new HypervisorError("gone", printable(`${what}: the guest is gone`));
     const counters = countersOf(record.parameters);
@@ -171,7 +176,9 @@ export class LibvirtHypervisor implements Hypervisor {
     const flags = action === "shutdown" ? POWER_BUTTON : 0;
     const deadlineMs = options.deadlineMs ?? (action === "start" || action === "poweroff" ? POWER_MS : undefined);
     const asked = { domain: domainOf(guest), flags };
-    await this.#try(`${action} of ${guest.name}`, this.#libvirt.call(ACTS[action], asked, { ...options, deadlineMs }));
+    await attempt(`${action} of ${guest.name}`, { ...options, deadlineMs }, (within) =>
+      this.#libvirt.call(ACTS[action], asked, within),
+    );
   }
 
   async setWatchdogAction(
@@ -180,14 +187,17 @@ export class LibvirtHypervisor implements Hypervisor {
     options: CallOptions = {},
   ): Promise<void> {
     this.#need("set-action");
-    const setting = setWatchdogAction(this.#monitor(guest, options), action);
-    await this.#try(`watchdog action ${action} of ${guest.name}`, setting);
+    await attempt(`watchdog action ${action} of ${guest.name}`, options, (within) =>
+      setWatchdogAction(this.#monitor(guest, within), action),
+    );
   }
 
   async screenshot(guest: GuestId, options: CallOptions & { readonly maxBytes?: number } = {}): Promise<Screenshot> {
     this.#need("screenshot");
     const what = `screenshot of ${guest.name}`;
-    const { mime, image } = await this.#try(what, this.#libvirt.screenshot(domainOf(guest), options));
+    const { mime, image } = await attempt(what, options, (within) =>
+      this.#libvirt.screenshot(domainOf(guest), { ...options, ...within }),
+    );
     if (mime === "image/png" || mime === "image/x-portable-pixmap") return { type: mime, image };
     throw new HypervisorError(
       "failed",
@@ -198,22 +208,23 @@ export class LibvirtHypervisor implements Hypervisor {
   async dumpMemory(guest: GuestId, file: string, options: CallOptions = {}): Promise<void> {
     this.#need("dump");
     const asked = { domain: domainOf(guest), to: file, format: ELF, flags: MEMORY_ONLY };
-    const within = { ...options, deadlineMs: options.deadlineMs ?? DUMP_MS };
-    await this.#try(`dump of ${guest.name}`, this.#libvirt.call("domainCoreDumpWithFormat", asked, within));
+    await attempt(`dump of ${guest.name}`, { ...options, deadlineMs: options.deadlineMs ?? DUMP_MS }, (within) =>
+      this.#libvirt.call("domainCoreDumpWithFormat", asked, within),
+    );
   }
 
   async console(guest: GuestId, options: CallOptions = {}): Promise<Duplex> {
     this.#need("console");
     const asked = { domain: domainOf(guest), device: undefined, flags: SAFE };
-    const opening = this.#libvirt.stream("domainOpenConsole", asked, options);
-    return (await this.#try(`console of ${guest.name}`, opening, OPENING)).stream;
+    const open = (within: CallOptions) => this.#libvirt.stream("domainOpenConsole", asked, within);
+    return (await attempt(`console of ${guest.name}`, options, open, OPENING)).stream;
   }
 
   async channel(guest: GuestId, name: string, options: CallOptions = {}): Promise<Duplex> {
     this.#need("channel");
     const asked = { domain: domainOf(guest), name, flags: 0 };
-    const opening = this.#libvirt.stream("domainOpenChannel", asked, options);
-    return (await this.#try(`channel ${name} of ${guest.name}`, opening, OPENING)).stream;
+    const open = (within: CallOptions) => this.#libvirt.stream("domainOpenChannel", asked, within);
+    return (await attempt(`channel ${name} of ${guest.name}`, options, open, OPENING)).stream;
   }
 
   async agent(guest: GuestId, { execute, arguments: args }: AgentCommand, options: CallOptions = {}): Promise<unknown> {
@@ -221,21 +232,27 @@ export class LibvirtHypervisor implements Hypervisor {
     const asked = {
       domain: domainOf(guest),
       command: JSON.stringify({ execute, ...(args && { arguments: args }) }),
-      timeoutS: Math.ceil((options.deadlineMs ?? AGENT_MS) / 1000),
+      timeoutS: Math.ceil(Math.min(options.deadlineMs ?? AGENT_MS, AGENT_MAX_MS) / 1000),
       flags: 0,
     };
     const what = `${execute} of ${guest.name}`;
-    const { result } = await this.#try(what, this.#libvirt.call("qemuDomainAgentCommand", asked, options));
+    const { result } = await attempt(what, options, (within) =>
+      this.#libvirt.call("qemuDomainAgentCommand", asked, within),
+    );
     return (JSON.parse(result ?? "{}") as { return?: unknown }).return;
   }
 
   async fireMark(guest: GuestId, options: CallOptions = {}): Promise<boolean | undefined> {
     this.#need("fire-mark");
-    return await this.#try(`mark of a fire of ${guest.name}`, fireMark(this.#monitor(guest, options)));
+    return await attempt(`mark of a fire of ${guest.name}`, options, (within) =>
+      fireMark(this.#monitor(guest, within)),
+    );
   }
 
   async libvirtVersion(options: CallOptions = {}): Promise<string> {
-    const { version } = await this.#try("libvirt's version", this.#libvirt.call("connectGetLibVersion", {}, options));
+    const { version } = await attempt("libvirt's version", options, (within) =>
+      this.#libvirt.call("connectGetLibVersion", {}, within),
+    );
     const number = Number(version);
     return [Math.floor(number / 1_000_000), Math.floor(number / 1000) % 1000, number % 1000].join(".");
   }
@@ -287,12 +304,22 @@ export class LibvirtHypervisor implements Hypervisor {
     const options = this.#readOnly ? { hint: "open one that may write" } : {};
     throw new HypervisorError("unsupported", `no ${ability} by ${this.title}: ${why}`, options);
   }
+}
 
-  async #try<T>(what: string, work: Promise<T>, meanings?: Meanings): Promise<T> {
-    try {
-      return await work;
-    } catch (error) {
-      throw hypervisorError(what, error, meanings);
-    }
+/** Keeps the caller's limit over all the calls of one work, and tells their failures as every adapter does. */
+async function attempt<T>(
+  what: string,
+  options: CallOptions,
+  work: (within: CallOptions) => Promise<T>,
+  meanings?: Meanings,
+): Promise<T> {
+  const limit = new TimeLimit("reply", options);
+  try {
+    limit.signal.throwIfAborted();
+    return await work({ deadlineMs: limit.deadlineMs, signal: limit.signal });
+  } catch (error) {
+    throw hypervisorError(what, error, meanings);
+  } finally {
+    limit.end();
   }
 }

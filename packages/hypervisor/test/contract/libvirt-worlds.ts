@@ -15,14 +15,16 @@ const PAUSED = 1;
 const PATIENCE = { deadlineMs: 60_000 };
 
 export async function libvirtQemu(scope: Scope): Promise<World> {
-  const world = await libvirtWorld(scope, "qemu:///session", async (daemon, name, action) => {
-    const disk = join(daemon.dir, `${name}.raw`);
+  return await libvirtWorld(scope, "qemu:///session", async (daemon, name, action) => {
+    const disk = diskOf(daemon, name);
     await writeFile(disk, Buffer.alloc(1024 * 1024));
     const device = `<disk type='file'><driver name='qemu' type='raw'/><source file='${disk}'/><target dev='vda' bus='virtio'/></disk>`;
     return guestXml(daemon, { name, action }).replace("<video>", `${device}<video>`);
   });
-  return world;
 }
+
+/** No other guest of the machine's has it among its arguments. */
+const diskOf = (daemon: Daemon, name: string) => join(daemon.dir, `${name}.raw`);
 
 export function libvirtTest(scope: Scope): Promise<World> {
   return libvirtWorld(
@@ -67,7 +69,7 @@ async function libvirtWorld(
     },
     remove,
     emulator: async (name) => {
-      const [pid, ...others] = await guestsOf(`guest=${name},`);
+      const [pid, ...others] = await guestsOf(diskOf(daemon, name));
       if (pid === undefined || others.length > 0) throw new Error(`${name} has not one emulator`);
       return pid;
     },
