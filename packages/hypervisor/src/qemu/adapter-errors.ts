@@ -7,9 +7,8 @@ import { QmpClosedError, QmpCommandError, QmpDeadlineError } from "./errors.ts";
 /** QEMU's error classes say next to nothing; its words do. What is not here is `failed`. */
 const MEANINGS: readonly (readonly [words: RegExp, kind: FailureKind])[] = [
   [/Resetting the Virtual Machine is required/, "wrong-state"],
-  [/not suspended|expecting an incoming|inmigrate/i, "wrong-state"],
-  [/does not provide NMIs|no console to take a screendump|no surface|has no attribute/i, "unsupported"],
-  [/dump in progress|in progress/i, "busy"],
+  [/does not provide NMIs|no console to take a screendump|no surface/, "unsupported"],
+  [/dump in process/, "busy"],
 ];
 
 /**

@@ -17,7 +17,14 @@ export interface EmulatorProcess {
 interface Scan {
   /** Inodes of listening sockets by their path. */
   readonly listeners: ReadonlyMap<string, string>;
-  readonly emulators: readonly { readonly pid: string; readonly arguments: readonly string[] }[];
+  readonly emulators: readonly Emulator[];
+}
+
+interface Emulator {
+  readonly pid: string;
+  readonly arguments: readonly string[];
+  /** Inodes of its sockets, read once a scan; none where we may not see them. */
+  sockets(): Promise<ReadonlySet<string>>;
 }
 
 /** The process that listens at `path`. */
@@ -93,11 +100,20 @@ async function scan(): Promise<Scan> {
     readFile("/proc/net/unix", "utf8").catch(() => ""),
     readdir("/proc").catch(() => []),
   ]);
-  const emulators: { pid: string; arguments: string[] }[] = [];
+  const emulators: Emulator[] = [];
   for (const pid of entries) {
     if (!/^\d+$/.test(pid)) continue;
     const all = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
-    if (/^(qemu|kvm)/.test(basename(all[0]!))) emulators.push({ pid, arguments: all.slice(1, -1) });
+    if (!/^(qemu|kvm)/.test(basename(all[0]!))) continue;
+    let sockets: Promise<ReadonlySet<string>> | undefined;
+    emulators.push({
+      pid,
+      arguments: all.slice(1, -1),
+      sockets: () => {
+        sockets ??= socketsOf(pid);
+        return sockets;
+      },
+    });
   }
   return { listeners: listenersIn(sockets), emulators };
 }
@@ -120,19 +136,17 @@ async function listenerOf(path: string, listeners: ReadonlyMap<string, string>):
   return undefined;
 }
 
-async function firstHolder<E extends { readonly pid: string }>(
-  inode: string | undefined,
-  emulators: readonly E[],
-): Promise<E | undefined> {
+async function firstHolder(inode: string | undefined, emulators: readonly Emulator[]): Promise<Emulator | undefined> {
   if (inode === undefined) return undefined;
-  for (const emulator of emulators) {
-    const folder = `/proc/${emulator.pid}/fd`;
-    for (const descriptor of await readdir(folder).catch(() => [])) {
-      const target = await readlink(`${folder}/${descriptor}`).catch(() => "");
-      if (target === `socket:[${inode}]`) return emulator;
-    }
-  }
+  for (const emulator of emulators) if ((await emulator.sockets()).has(inode)) return emulator;
   return undefined;
+}
+
+async function socketsOf(pid: string): Promise<ReadonlySet<string>> {
+  const folder = `/proc/${pid}/fd`;
+  const descriptors = await readdir(folder).catch(() => []);
+  const targets = await Promise.all(descriptors.map((each) => readlink(`${folder}/${each}`).catch(() => "")));
+  return new Set(targets.flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []));
 }
 
 /** `17537 (qemu-system-x86) S 17520 ...`: the state follows the name, the time of the start 19 fields later. */

@@ -1,4 +1,4 @@
-/** The QEMU adapter: guests that we start ourselves, each in a QEMU process of its own. */
+/** Guests that we start ourselves, each in a QEMU process of its own; for those of others see adapter.ts. */
 export { type Accelerator, pickAccelerator } from "./accelerator.ts";
 export { GuestStartError, QmpClosedError, QmpCommandError, QmpDeadlineError } from "./errors.ts";
 export { type QemuGuest, startGuest } from "./guest.ts";

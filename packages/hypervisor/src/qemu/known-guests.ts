@@ -82,10 +82,11 @@ export class KnownGuests {
     const known = this.#spokenForBy(monitor);
     if (known === undefined) return [];
     const { uuid, name, run } = known.guest;
-    const heir = this.#heir(monitor, (each) => each.run === run);
-    if (heir !== undefined) {
-      this.#put({ ...known, monitor: heir });
-      return [];
+    const after = this.#heir(monitor, (each) => each.run === run);
+    if (after?.guest !== undefined) {
+      this.#byUuid.delete(uuid);
+      this.#put({ ...known, guest: after.guest, monitor: after });
+      return isSame(known.guest, after.guest) ? [] : [{ type: "missed", before: known.guest, after: after.guest }];
     }
     return [
       { type: "monitor-lost", guest: { uuid, name, run } },
