@@ -69,7 +69,7 @@ export async function measureEventLatency(scope: Scope, daemon: Daemon, libvirt:
 function virshEvents(scope: Scope, daemon: Daemon, name: string): number[] {
   const words = ["event", "--loop", "--timestamp", "--domain", name, "--event", "lifecycle"];
   const uri = daemon.clientUri("qemu:///session");
-  const child = spawn("stdbuf", ["-oL", "virsh", "-q", "-c", uri, ...words], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn("virsh", ["-q", "-c", uri, ...words], { stdio: ["ignore", "pipe", "inherit"] });
   scope.after(() => void child.kill());
   const printed: number[] = [];
   createInterface({ input: child.stdout }).on("line", (line) => {

@@ -28,7 +28,7 @@ export async function measureResident(
   const ours = printer(scope, BERNARD, watch);
   const first = printer(scope, BERNARD, watch, { NODE_COMPILE_CACHE: empty });
   const uri = daemon.clientUri("qemu:///session");
-  const peer = printer(scope, "stdbuf", ["-oL", "virsh", "-q", "-c", uri, "event", "--loop", "--event", "lifecycle"]);
+  const peer = printer(scope, "virsh", ["-q", "-c", uri, "event", "--loop", "--event", "lifecycle"]);
   for (const each of [ours, first]) await each.lines(1); // connected
   await delay(1000); // virsh does not say when it begins to listen
   const guests = await defineEach();
