@@ -19,13 +19,14 @@ const INACTIVE = 2;
 async function naked(
   t: TestContext,
   name: string,
-  { metadata = "", devices = "", machine = "pc", running = false } = {},
+  { metadata = "", devices = "", machine = "pc", kernel = held.stage.daemon.kernel, running = false } = {},
 ) {
   const { libvirt } = held.stage;
   const xml = held.stage
     .xml({ name, model: "none" })
     .replace(/<channel.*\/channel>/, devices)
     .replace(/machine='[^']*'/, `machine='${machine}'`)
+    .replace(held.stage.daemon.kernel, kernel)
     .replace("<devices>", "<features><acpi/></features><devices>") // a bus of a PC's takes nothing without
     .replace("<memory", `<metadata>${metadata}</metadata><memory`);
   const { domain } = await libvirt.call("domainDefineXmlFlags", { xml, flags: 0 }, WITHIN);
@@ -127,6 +128,23 @@ test("a running guest's power is asked for first", async (t) => {
   const cannot = await runBernard(t, ...args, "--yes");
   assert.equal(cannot.code, 4);
   assert.match(cannot.stderr, /^bernard: shutdown of power: .*domain is not running[^\n]*\n$/);
+});
+
+test("a guest that obeys is shut down and started, and runs with its device", async (t) => {
+  const { libvirt, daemon, uri } = held.stage;
+  const domain = await naked(t, "obedient", { kernel: daemon.obedientKernel, running: true });
+  const { stream } = await libvirt.stream("domainOpenConsole", { domain, device: undefined, flags: 0 });
+  await libvirt.call("domainResume", { domain });
+  let heard = "";
+  for await (const chunk of stream) {
+    heard += chunk;
+    if (heard.includes("up")) break;
+  }
+  const end = await runBernard(t, "protect", "obedient", "--model=ib700", "--restart", "--yes", "--connect", uri);
+  assert.deepEqual([end.code, end.stderr], [0, ""]);
+  assert.match(end.stdout, /\nobedient: shut down and started\n$/);
+  const { xml } = await libvirt.call("domainGetXmlDesc", { domain, flags: 0 });
+  assert.match(xml, /<watchdog model='ib700' action='reset'>/);
 });
 
 test("an owned guest is refused, and changed by force", async (t) => {

@@ -74,6 +74,9 @@ const DEFINITION = 1 | 2;
 /** VIR_DOMAIN_AFFECT_LIVE */
 const LIVE = 1;
 
+/** Milliseconds for what a QEMU must be asked for; the first definition waits until libvirt has asked QEMU for all that it can. */
+const WRITE_MS = 60_000;
+
 /** Milliseconds that a guest gets to let go of a device that it was asked for, and to shut down. */
 const RELEASE_MS = 10_000;
 const SHUTDOWN_MS = 120_000;
@@ -92,20 +95,22 @@ export class Protector {
   readonly #libvirt: Libvirt;
   /** Where a cluster on this machine would keep its configuration; undefined for guests elsewhere. */
   readonly #cib: string | undefined;
+  readonly #deadlineMs: number;
 
-  private constructor(hypervisor: Hypervisor, libvirt: Libvirt, cib: string | undefined) {
+  private constructor(hypervisor: Hypervisor, libvirt: Libvirt, cib: string | undefined, deadlineMs: number) {
     this.#hypervisor = hypervisor;
     this.#libvirt = libvirt;
     this.#cib = cib;
+    this.#deadlineMs = deadlineMs;
   }
 
   /** @throws HypervisorError; LibvirtUriError */
-  static async open(uri: string, cib = CIB): Promise<Protector> {
+  static async open(uri: string, { cib = CIB, deadlineMs = WRITE_MS } = {}): Promise<Protector> {
     const hypervisor = await LibvirtHypervisor.open(uri);
     try {
       const around = { uid: process.getuid?.() ?? 0, home: homedir(), runtimeDir: process.env.XDG_RUNTIME_DIR };
       const isHere = parseUri(uri, false, around).ssh === undefined;
-      return new Protector(hypervisor, await Libvirt.open(uri), isHere ? cib : undefined);
+      return new Protector(hypervisor, await Libvirt.open(uri), isHere ? cib : undefined, deadlineMs);
     } catch (error) {
       hypervisor.close();
       throw hypervisorError(hypervisor.title, error);
@@ -279,7 +284,9 @@ export class Protector {
   }
 
   async #setAction(guest: Guest, action: WatchdogAction): Promise<void> {
-    if (action !== "dump") return await this.#hypervisor.setWatchdogAction(guest, action);
+    if (action !== "dump") {
+      return await this.#hypervisor.setWatchdogAction(guest, action, { deadlineMs: this.#deadlineMs });
+    }
     throw new HypervisorError("unsupported", "libvirt dumps a guest by the XML that it was started with");
   }
 
@@ -347,7 +354,7 @@ export class Protector {
 
   async #call<K extends keyof Procedures>(name: K, args: Args<Procedures[K]>): Promise<Result<Procedures[K]>> {
     try {
-      return await this.#libvirt.call(name, args);
+      return await this.#libvirt.call(name, args, { deadlineMs: this.#deadlineMs });
     } catch (error) {
       throw hypervisorError(name, error);
     }

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { ensureInstalled } from "@bernard/tools";
-import { tinyKernel } from "../tiny-kernel.ts";
+import { obedientKernel, tinyKernel } from "../tiny-kernel.ts";
 
 /** libvirtd alone, without the units and networks of libvirt-daemon-system: no service of the machine's starts or changes. */
 export const daemonPackages: readonly string[] = [
@@ -74,6 +74,11 @@ export class Daemon {
   /** A kernel for guests; see tinyKernel. */
   get kernel(): string {
     return join(this.dir, "kernel");
+  }
+
+  /** One that shuts down when it is asked to; see obedientKernel. */
+  get obedientKernel(): string {
+    return join(this.dir, "obedient");
   }
 
   /** The same daemon for our client. */
@@ -163,6 +168,7 @@ async function daemonIn(
   await writeFile(join(dir, "etc/libvirtd.conf"), CONF(join(dir, "run/libvirt")));
   await writeFile(join(dir, "etc/qemu.conf"), QEMU_CONF);
   await writeFile(join(dir, "kernel"), tinyKernel());
+  await writeFile(join(dir, "obedient"), obedientKernel());
   const daemon = new Daemon(dir, await commandFor(dir), forReaders);
   t.after(async () => {
     await daemon.stop();

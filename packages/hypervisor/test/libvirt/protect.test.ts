@@ -12,9 +12,8 @@ import { isRefusal } from "../../src/libvirt/errors.ts";
 import { Libvirt } from "../../src/libvirt/libvirt.ts";
 import type { Domain } from "../../src/libvirt/procedures.ts";
 import { type Change, Protector, type ProtectRequest } from "../../src/libvirt/protect.ts";
-import { obedientKernel } from "../tiny-kernel.ts";
 import { collector } from "./collector.ts";
-import { type Daemon, sessionDaemon } from "./daemon.ts";
+import { type Daemon, guestsOf, sessionDaemon } from "./daemon.ts";
 import { lastFirst } from "./last-first.ts";
 
 const WITHIN = { deadlineMs: 60_000 };
@@ -101,8 +100,8 @@ async function orGone(work: Promise<unknown>): Promise<void> {
   });
 }
 
-async function opened(t: TestContext, cib?: string): Promise<Protector> {
-  const protector = await Protector.open(daemon.uri("qemu:///session"), cib);
+async function opened(t: TestContext, options?: { cib?: string; deadlineMs?: number }): Promise<Protector> {
+  const protector = await Protector.open(daemon.uri("qemu:///session"), options);
   lastFirst(t, () => protector.close());
   return protector;
 }
@@ -155,6 +154,34 @@ test("a q35 of this libvirt takes the device when it starts, and so it says", as
   await libvirt.call("domainDestroyFlags", { domain, flags: 0 }, WITHIN);
   const again = await libvirt.call("domainCreateWithFlags", { domain, flags: PAUSED }, WITHIN);
   assert.equal(await hardware(again.domain, 0), BOTH);
+});
+
+test("a q35 with a bridge to PCI takes it as it runs", async (t) => {
+  const bridge = ["pcie-root", "pcie-root-port", "pcie-to-pci-bridge"]
+    .map((model, index) => `<controller type='pci' index='${index}' model='${model}'/>`)
+    .join("");
+  const domain = await started(t, { machine: "q35", devices: bridge });
+  assert.equal((await protect(t, "guest"))[0], "watchdog i6300esb, action reset: now");
+  assert.equal(await hardware(domain, 0), "i6300esb reset");
+});
+
+test("a QEMU that does not answer fails no definition, and is told of", async (t) => {
+  const domain = await started(t, { devices: SERIAL_BUS });
+  const [pid] = await guestsOf(daemon.dir);
+  const protector = await opened(t, { deadlineMs: 1000 });
+  const plan = await protector.planProtection("guest", right);
+  process.kill(pid!, "SIGSTOP");
+  try {
+    const changes = await protector.carryOut(plan, false);
+    assert.deepEqual(
+      changes.map(({ what, when }) => `${what}: ${when}`),
+      ["watchdog i6300esb, action reset: unknown", "channel org.bernard.guest.0: unknown"],
+    );
+    assert.match(changes[0]!.why!, /^domainAttachDeviceFlags: no reply to .* within 1 s/);
+    assert.equal(await hardware(domain, DEFINITION), BOTH);
+  } finally {
+    process.kill(pid!, "SIGCONT");
+  }
 });
 
 test("an i440fx without ACPI takes the device when it starts", async (t) => {
@@ -307,7 +334,7 @@ test("a guest of Pacemaker's is known by the file that its resource names", asyn
   await writeFile(join(dir, "guest.xml"), xmlOf({ name: "somebody else" }));
   const ownerBy = async (text: string) => {
     await writeFile(cib, text);
-    return (await (await opened(t, cib)).planProtection("guest", right)).owner?.name;
+    return (await (await opened(t, { cib })).planProtection("guest", right)).owner?.name;
   };
   assert.equal(await ownerBy(resource(join(dir, "other.xml"))), "pacemaker");
   assert.equal(await ownerBy(resource(join(dir, "guest.xml"))), undefined);
@@ -368,11 +395,9 @@ test("what cannot be is refused, and nothing is written", async (t) => {
 });
 
 test("a power cycle makes it hold; a guest that cannot shut down, or does not obey, stays as it is", async (t) => {
-  const kernel = join(daemon.dir, "obedient");
-  await writeFile(kernel, obedientKernel());
   const hypervisor = await LibvirtHypervisor.open(daemon.uri("qemu:///session"));
   lastFirst(t, () => hypervisor.close());
-  const domain = await started(t, { machine: "q35", kernel });
+  const domain = await started(t, { machine: "q35", kernel: daemon.obedientKernel });
   await protect(t, "guest");
   const guest = await hypervisor.guest("guest");
   const protector = await opened(t);

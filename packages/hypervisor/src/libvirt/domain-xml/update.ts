@@ -41,8 +41,7 @@ export function unprotectedXml(domain: DomainXml): Edited {
   return edit.result();
 }
 
-/** What `unprotectedXml` removes. */
-export function removable({ watchdogs, hardware, channels }: DomainXml): XmlElement[] {
+function removable({ watchdogs, hardware, channels }: DomainXml): XmlElement[] {
   const declared = watchdogs.filter((_, i) => hardware.watchdogs[i]?.origin === "declared");
   return [...declared, ...channels.filter(({ name }) => name === CHANNEL_NAME).map(({ element }) => element)];
 }

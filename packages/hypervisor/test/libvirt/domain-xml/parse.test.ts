@@ -1,6 +1,7 @@
 /** What is read out of a domain's XML, and that bad XML is an error and never a hang. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { isFailure } from "../../../src/errors.ts";
 import type { Hardware } from "../../../src/hypervisor.ts";
 import { parseDomain } from "../../../src/libvirt/domain-xml/parse.ts";
@@ -211,6 +212,35 @@ for (const [what, source, problem] of BAD) {
     );
   });
 }
+
+test("XML with any damage is read, or is an error of ours", () => {
+  const whole = xml({
+    devices:
+      "<!-- 🙂 --><watchdog model='ib700'/><channel type='unix'><target type='virtio' name='&lt;a&gt;'/></channel>",
+    metadata: "<k xmlns='http://kubevirt.io'><![CDATA[x]]></k>",
+    ...args("-device", '{"driver":"i6300esb"}'),
+  });
+  const damage = fc.record({
+    at: fc.nat(whole.length),
+    gone: fc.nat(12),
+    put: fc.oneof(
+      fc.constantFrom("<", ">", "'", '"', "&", "&#", "]]>", "<!--", "<![CDATA[", "\r", "\ud83d"),
+      fc.string(),
+    ),
+  });
+  fc.assert(
+    fc.property(fc.array(damage, { minLength: 1, maxLength: 3 }), (damages) => {
+      let source = whole;
+      for (const { at, gone, put } of damages) source = source.slice(0, at) + put + source.slice(at + gone);
+      try {
+        parseDomain(source);
+      } catch (error) {
+        assert.ok(isFailure(error, "failed"), String(error));
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
 
 test("4 MiB of anything is read at once", { timeout: 60_000 }, () => {
   for (const text of [

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { before, test } from "node:test";
-import { WATCHDOG_ACTIONS } from "@bernard/policy";
+import { chooseWatchdog, WATCHDOG_ACTIONS } from "@bernard/policy";
 import { ensureInstalled } from "@bernard/tools";
 import fc from "fast-check";
 import { RelaxNGValidator, XmlDocument } from "libxml2-wasm";
@@ -209,6 +209,18 @@ test("what looks like an attribute within a value is none", () => {
   assert.equal(xml, guest(`${CHANNEL}\n    <watchdog model="i6300esb" action="reset"/>`));
   const kept = protectedXml(parseDomain(source), protection).xml;
   assert.ok(kept.includes(`<watchdog action="reset" model=" action='pause' >"><alias name="x"/></watchdog>`));
+});
+
+test("a q35 as libvirt 9.1 writes it keeps its hardware: its timer is used, and gets the action", () => {
+  const source = guest("    <watchdog model='itco' action='pause'/>").replace("'pc'", "'pc-q35-9.0'");
+  const domain = parseDomain(source);
+  const choice = chooseWatchdog({ ...domain.hardware, model: undefined, action: undefined });
+  assert.ok("model" in choice && choice.kept);
+  assert.deepEqual(protectedXml(domain, choice).lines.slice(0, 3), [
+    "- <watchdog model='itco' action='pause'/>",
+    "+ <watchdog model='itco' action='reset'/>",
+    "+ <channel type='unix'>",
+  ]);
 });
 
 test("unprotected, a q35 keeps the timer that is part of it", () => {
