@@ -16,7 +16,7 @@ interface Cause {
   detail(guests: number): string;
 }
 
-const CAUSES: readonly Cause[] = [
+export const CAUSES: readonly Cause[] = [
   {
     sign: "storage-down",
     covers: ["emulator-stuck", "storage-pause"],

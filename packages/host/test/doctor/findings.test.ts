@@ -1,7 +1,10 @@
 /** Each finding: the facts that raise it, and the near-miss that does not. */
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { suite, test } from "node:test";
 import type { Hardware } from "@bernard/hypervisor";
+import { root } from "@bernard/tools";
 import { diagnose, isWell } from "../../src/doctor/diagnose.ts";
 import type { Facts, Inside } from "../../src/doctor/facts.ts";
 import type { Severity } from "../../src/doctor/finding.ts";
@@ -368,6 +371,15 @@ test("every rule has a row with a near-miss", () => {
   assert.deepEqual(
     rules.map(({ id }) => id).filter((id) => !told.has(id)),
     [],
+  );
+});
+
+test("every rule is in the page's table, in the order of findings", async () => {
+  const page = await readFile(join(root, "docs/host/doctor.md"), "utf8");
+  const shown = [...page.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, id]) => id);
+  assert.deepEqual(
+    shown,
+    rules.map(({ id }) => id),
   );
 });
 
