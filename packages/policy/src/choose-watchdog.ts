@@ -25,7 +25,7 @@ export type WatchdogChoice =
       /** Whether the guest has the device already. */
       readonly kept: boolean;
       /** Models of declared devices that must go: no driver, no such bus, or another was asked for. */
-      readonly replaces: readonly string[];
+      readonly replaces: readonly WatchdogModel[];
       /** Linux's driver, without which the device does nothing; nobody outside the guest can know whether it is there. */
       readonly driver: string;
       /** What its operator should know of the action. */
@@ -60,7 +60,10 @@ export function chooseWatchdog(need: WatchdogNeed): WatchdogChoice {
   const model = WATCHDOG_MODELS.find((each) => each === kept?.model) ?? wanted.find((each) => fits(each, need));
   if (model === undefined) return refusal(wanted[0], need);
   const action = need.action ?? "reset";
-  const declared = need.watchdogs.filter(({ origin }) => origin === "declared").map((each) => each.model);
+  // A model that we do not know is left to whoever declared it.
+  const declared = WATCHDOG_MODELS.filter((each) =>
+    need.watchdogs.some((there) => there.model === each && there.origin === "declared"),
+  );
   return {
     model,
     action,
@@ -124,7 +127,7 @@ function tooOld(model: string, os: string | undefined, major: number, minor: num
 }
 
 const isI440fx = (machine: string): boolean => /^(pc|pc-i440fx-.*|pc-[01]\.\d+|rhel\d.*)$/.test(machine);
-const isQ35 = (machine: string): boolean => /(^|-)q35(-|$)/.test(machine);
+export const isQ35 = (machine: string): boolean => /(^|-)q35(-|$)/.test(machine);
 const isArm = (architecture: string): boolean => /^(aarch64|armv\d.*)$/.test(architecture);
 const machineOf = ({ architecture, machine }: WatchdogNeed): string =>
   `${machine || "an unknown machine"} (${architecture || "unknown architecture"})`;

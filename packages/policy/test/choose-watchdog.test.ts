@@ -42,7 +42,7 @@ const CHOICES: readonly (readonly [Partial<WatchdogNeed>, string])[] = [
   [{ watchdogs: [declared("i6300esb"), declared("ib700")], model: "ib700" }, "keeps ib700 for i6300esb"],
   [{ watchdogs: [declared("ib700")], os: rhel("6.1") }, "adds i6300esb for ib700"],
   [{ watchdogs: [declared("ib700")], machine: "pc-q35-7.2" }, "adds i6300esb for ib700"],
-  [{ watchdogs: [declared("new")] }, "adds i6300esb for new"],
+  [{ watchdogs: [declared("new")] }, "adds i6300esb"],
   [{ watchdogs: [{ model: "i6300esb", origin: "outside" }] }, "adds i6300esb"],
   // q35: its own iTCO where libvirt (9.1) has it, else a PCI device.
   [q35, "keeps itco"],

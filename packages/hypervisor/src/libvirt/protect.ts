@@ -250,20 +250,18 @@ export class Protector {
       live: live && !declaredIn(live).includes(each),
       make: "a device is replaced while the guest is off",
     }));
-    if (!has(live)) {
-      const make =
-        model === "i6300esb"
-          ? () => this.#plugIn(guest, live!, action)
-          : `libvirt plugs no ${model} into a running guest`;
-      return [...gone, { what: `${what}, action ${action}`, defined: acts(defined), live: has(live), make }];
+    if (has(live) && !acts(live)) {
+      return [
+        ...gone,
+        { what, defined: has(defined), live: true, make: "" },
+        { what: `action ${action}`, defined: acts(defined), live: false, make: () => this.#setAction(guest, action) },
+      ];
     }
-    if (acts(live))
-      return [...gone, { what: `${what}, action ${action}`, defined: acts(defined), live: true, make: "" }];
-    return [
-      ...gone,
-      { what, defined: has(defined), live: true, make: "" },
-      { what: `action ${action}`, defined: acts(defined), live: false, make: () => this.#setAction(guest, action) },
-    ];
+    const make =
+      model === "i6300esb"
+        ? () => this.#plugIn(guest, live!, action)
+        : `libvirt plugs no ${model} into a running guest`;
+    return [...gone, { what: `${what}, action ${action}`, defined: acts(defined), live: has(live), make }];
   }
 
   #channelPart(guest: Guest, defined: DomainXml | undefined, live: DomainXml | undefined): Part {
@@ -295,19 +293,20 @@ export class Protector {
     const domain = domainOf(guest);
     const element = find(live)!;
     const xml = live.source.slice(element.start, element.end);
-    let removed = () => {};
+    let removed = Promise.withResolvers<void>();
     const watching = await this.#hypervisor.watch((event) => {
-      if (event.type === "device-removed" && event.guest.uuid === guest.uuid) removed();
+      if (event.type === "device-removed" && event.guest.uuid === guest.uuid) removed.resolve();
     });
     const deadline = AbortSignal.timeout(RELEASE_MS);
+    deadline.onabort = () => removed.resolve();
     try {
       await this.#call("domainDetachDeviceFlags", { domain, xml, flags: LIVE });
-      while (find(parseDomain(await this.#xml(guest, 0))) !== undefined) {
-        if (deadline.aborted) throw new HypervisorError("wrong-state", "the running guest has not let go of it");
-        await new Promise<void>((resolve) => {
-          removed = resolve;
-          deadline.addEventListener("abort", () => resolve(), { once: true });
-        });
+      for (;;) {
+        removed = Promise.withResolvers();
+        const late = deadline.aborted;
+        if (find(parseDomain(await this.#xml(guest, 0))) === undefined) return;
+        if (late) throw new HypervisorError("wrong-state", "the running guest has not let go of it");
+        await removed.promise;
       }
     } finally {
       watching.close();

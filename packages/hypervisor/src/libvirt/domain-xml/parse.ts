@@ -2,7 +2,7 @@
  * Reads what matters to a rescue out of a domain's XML, and where it stands in it.
  * Reference: https://libvirt.org/formatdomain.html
  */
-import { WATCHDOG_ACTIONS, WATCHDOG_MODELS, type WatchdogAction } from "@bernard/policy";
+import { isQ35, WATCHDOG_ACTIONS, WATCHDOG_MODELS, type WatchdogAction } from "@bernard/policy";
 import { parseXml, XmlElement, XmlError } from "@rgrove/parse-xml";
 import { HypervisorError } from "../../errors.ts";
 import type { Channel, Hardware, Owner, Watchdog } from "../../hypervisor.ts";
@@ -113,8 +113,6 @@ function qualified(element: XmlElement): { readonly namespace: string; readonly 
 function declared({ attributes: { model = "" } }: XmlElement, machine: string): Watchdog {
   return { model, origin: model === "itco" && isQ35(machine) ? "implicit" : "declared" };
 }
-
-const isQ35 = (machine: string): boolean => /(^|-)q35(-|$)/.test(machine);
 
 interface Outside {
   readonly watchdogs: readonly Watchdog[];
