@@ -213,6 +213,16 @@ test("a guest that is off has it when it starts, as libvirt's own validation tak
   }
 });
 
+test("a guest that was protected while it was off is reset by its device", async (t) => {
+  const domain = await defined(t, {});
+  await protect(t, "guest");
+  const { listener, next } = collector();
+  const watch = await libvirt.watch(listener);
+  lastFirst(t, () => watch.close());
+  await libvirt.call("domainCreateWithFlags", { domain, flags: 0 }, WITHIN);
+  assert.equal((await next("watchdog")).action, "reset");
+});
+
 test("every action can be written, and ib700 where it is asked for", async (t) => {
   const domain = await defined(t, {});
   for (const model of ["i6300esb", "ib700"] as const) {
@@ -241,10 +251,10 @@ test("another action holds in the running guest at once: it resets where it woul
   assert.deepEqual(await protect(t, "guest"), ["watchdog ib700: already", "action reset: now", NO_BUS]);
   assert.equal(await hardware(domain, DEFINITION), "ib700 reset org.bernard.guest.0");
   const { listener, next } = collector();
-  await libvirt.watch(listener);
+  const watch = await libvirt.watch(listener);
+  lastFirst(t, () => watch.close());
   await libvirt.call("domainResume", { domain });
-  const message = await next("watchdog");
-  assert.ok(message.type === "watchdog" && message.action === "reset");
+  assert.equal((await next("watchdog")).action, "reset");
 });
 
 test("a dump is libvirt's own, by the XML that the guest was started with", async (t) => {
