@@ -20,3 +20,7 @@ export const stateOf = ({ state, reason }: Pick<Guest, "state" | "reason">): str
 /** `i6300esb`, `itco (implicit), i6300esb`, `-`. */
 export const devicesOf = ({ watchdogs }: Hardware): string =>
   watchdogs.map(({ model, origin }) => (origin === "declared" ? model : `${model} (${origin})`)).join(", ") || "-";
+
+/** For people and scripts alike: the same order each time, whatever the hypervisor's is. */
+export const byName = (one: Pick<Guest, "name">, other: Pick<Guest, "name">): number =>
+  one.name < other.name ? -1 : one.name > other.name ? 1 : 0;

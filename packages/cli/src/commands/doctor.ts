@@ -4,7 +4,7 @@ import { type Hypervisor, isFailure, openHypervisor } from "@bernard/hypervisor"
 import { printable } from "@bernard/protocol";
 import { Command } from "commander";
 import { connectOption } from "../connect-option.ts";
-import { devicesOf, json, stateOf } from "../print.ts";
+import { byName, devicesOf, json, stateOf } from "../print.ts";
 
 interface Flags {
   readonly connect: string;
@@ -27,7 +27,7 @@ export function doctorCommand(): Command {
 async function doctor(name: string | undefined, flags: Flags): Promise<boolean> {
   const hypervisor = await openForMost(flags.connect);
   try {
-    const guests = name === undefined ? await hypervisor.guests() : [await hypervisor.guest(name)];
+    const guests = name === undefined ? (await hypervisor.guests()).toSorted(byName) : [await hypervisor.guest(name)];
     let well = 0;
     let ill = 0;
     if (flags.json === true) process.stdout.write("[\n");

@@ -5,7 +5,7 @@ import { printable } from "@bernard/protocol";
 import { errorLine } from "@bernard/tools";
 import { Command } from "commander";
 import { connectOption } from "../connect-option.ts";
-import { devicesOf, json, stateOf, table } from "../print.ts";
+import { byName, devicesOf, json, stateOf, table } from "../print.ts";
 
 /** Milliseconds that a guest's hardware may take to be told: one that is stuck must not keep the others from the screen. */
 const ANSWER_MS = 3000;
@@ -40,9 +40,9 @@ export function guestsCommand(): Command {
     });
 }
 
-/** In the hypervisor's order; a guest that is gone meanwhile is left out. */
+/** One that is gone meanwhile is left out. */
 async function rowsOf(hypervisor: Hypervisor): Promise<Row[]> {
-  const guests = await hypervisor.guests();
+  const guests = (await hypervisor.guests()).toSorted(byName);
   const rows: (Row | undefined)[] = guests.map(() => undefined);
   const places = guests.entries();
   const worker = async () => {
