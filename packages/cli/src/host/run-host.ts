@@ -2,10 +2,9 @@
 import { once } from "node:events";
 import { type Host, type HostConfig, startHost } from "@bernard/host/daemon";
 import { errorLine } from "@bernard/tools";
+import { VERSION } from "../version.ts";
 import { hostLog } from "./log.ts";
 import { ServiceManager } from "./service-manager.ts";
-
-const VERSION = "0.1.0";
 
 /** Resolves when a signal has ended it. `read` reads the configuration again: a reload is a new start, and a wrong one changes nothing. */
 export async function runHost(config: HostConfig, read: () => Promise<HostConfig>): Promise<void> {
