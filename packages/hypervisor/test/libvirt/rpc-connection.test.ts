@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import {
   LibvirtClosedError,
@@ -12,6 +12,7 @@ import type { LibvirtEvent } from "../../src/libvirt/events.ts";
 import { encodePacket, type Packet, Program, Status, Type } from "../../src/libvirt/packet.ts";
 import { procedures, streamProcedures } from "../../src/libvirt/procedures.ts";
 import { RpcConnection } from "../../src/libvirt/rpc-connection.ts";
+import { dial } from "../../src/libvirt/transport.ts";
 import { encode } from "../../src/libvirt/xdr.ts";
 import { type Answer, type FakeDaemon, fakeDaemon, greeting, ping, refuse, reply, streamed } from "./fake-daemon.ts";
 import { recorded } from "./recorded.ts";
@@ -27,7 +28,8 @@ const typeReply = (call: Packet, type: string) => reply(call, encode(getType.res
 /** A connection to a daemon that answers so. */
 async function connected(t: TestContext, answer: Answer): Promise<{ connection: RpcConnection; daemon: FakeDaemon }> {
   const daemon = await fakeDaemon(t, answer);
-  const connection = new RpcConnection(connect(daemon.path));
+  const target = { name: "qemu:///system", sockets: [daemon.path], readOnly: false, ssh: undefined };
+  const connection = new RpcConnection(await dial(target, t.signal));
   t.after(() => connection.close());
   return { connection, daemon };
 }
