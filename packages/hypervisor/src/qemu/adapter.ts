@@ -105,7 +105,9 @@ class QemuHypervisor implements Hypervisor {
     try {
       await hypervisor.#within(hypervisor.title, options, async (limit) => {
         const look = SocketDirectory.open(dir, (sockets, touched) => hypervisor.#follow(sockets, touched));
-        hypervisor.#directory = await limit.race(look);
+        const directory = await look;
+        hypervisor.#directory = directory;
+        if (hypervisor.#closing.signal.aborted) directory.close(); // it was given up meanwhile
         await hypervisor.#settled(patience(limit), limit);
       });
       return hypervisor;
@@ -147,14 +149,15 @@ class QemuHypervisor implements Hypervisor {
 
   async hardware(guest: GuestId, when: "now" | "next-start", options: CallOptions = {}): Promise<Hardware> {
     const what = `hardware of ${guest.name}`;
-    if (isOff(this.#of(guest, what).guest) || when === "next-start") {
-      throw new HypervisorError("gone", printable(`${what}: nobody keeps a definition for its next start`), {
-        hint: "look where its QEMU is started",
-      });
-    }
-    return await this.#ask(guest, what, options, async (ask, _, { monitor, action }) =>
-      hardwareOf(ask, monitor.process, action),
-    );
+    return await this.#within(what, options, async (limit) => {
+      const { guest: found, monitor, action } = await this.#of(guest, what, limit);
+      if (isOff(found) || when === "next-start") {
+        throw new HypervisorError("gone", printable(`${what}: nobody keeps a definition for its next start`), {
+          hint: "look where its QEMU is started",
+        });
+      }
+      return await hardwareOf(asking(await monitor.client(limit.signal), limit), monitor.process, action);
+    });
   }
 
   async counters(guest: GuestId, options: CallOptions = {}): Promise<Counters> {
@@ -186,7 +189,8 @@ class QemuHypervisor implements Hypervisor {
         if (!isOld) throw error;
         return ask("watchdog-set-action", { action });
       });
-      this.#of(guest, what).action = action;
+      const known = this.#known.get(guest.uuid);
+      if (known !== undefined) known.action = action;
     });
   }
 
@@ -317,50 +321,40 @@ class QemuHypervisor implements Hypervisor {
     work: (ask: Monitor, connection: { client: QmpClient; limit: TimeLimit }, known: KnownGuest) => Promise<T>,
   ): Promise<T> {
     return await this.#within(what, options, async (limit) => {
-      const running = this.#running(guest, what);
+      const running = await this.#running(guest, what, limit);
       const client = await running.monitor.client(limit.signal);
-      const ask: Monitor = (command, args) => client.execute(command, args, { signal: limit.signal });
-      return await work(ask, { client, limit }, running);
+      return await work(asking(client, limit), { client, limit }, running);
     });
   }
 
   /**
-   * QEMU is asked to quit, which leaves its images clean. One that does not, for its storage is stuck or its monitor is another's, is killed
-   * where it is certain which process it is.
+   * QEMU is asked to quit, which leaves its images clean. One that does not, for its storage is stuck or its monitor is
+   * another's, is killed where it is certain which process it is.
    */
   async #powerOff(guest: GuestId, what: string, options: CallOptions): Promise<void> {
     const limits = { ...options, deadlineMs: options.deadlineMs ?? POWER_OFF_MS };
     await this.#within(what, limits, async (limit) => {
-      const { monitor } = this.#running(guest, what);
-      const ended = this.#endOf(guest, limit.signal);
-      const quit = async () => (await monitor.client(limit.signal)).execute("quit", {}, { signal: limit.signal });
-      quit().catch(() => {}); // it may end before its answer is sent, and its end is what counts
-      if (await within(Math.min(QUIT_MS, limit.deadlineMs / 2), limit.signal, ended)) return;
-      limit.signal.throwIfAborted();
-      const emulator = monitor.process;
-      if (emulator?.certain !== true) throw noAnswer(what);
-      if ((await fateOf(emulator)) === "running") process.kill(emulator.pid, "SIGKILL");
-      while (!(await within(LOOK_MS, limit.signal, ended))) {
-        limit.signal.throwIfAborted();
-        monitor.retry();
-      }
-    });
-  }
-
-  /** Resolves when that guest's emulator has ended; never after `signal` has aborted. */
-  #endOf({ uuid }: GuestId, signal: AbortSignal): Promise<true> {
-    return new Promise((resolve) => {
+      const { monitor } = await this.#running(guest, what, limit);
+      const ended = Promise.withResolvers<true>();
       const listener = (event: HypervisorEvent) => {
-        const isEnd =
-          event.type === "lifecycle"
-            ? event.change === "stopped" && event.guest.uuid === uuid
-            : event.type === "missed" && event.after === undefined && event.before?.uuid === uuid;
-        if (!isEnd) return;
-        this.#listeners.delete(listener);
-        resolve(true);
+        if (isEndOf(guest, event)) ended.resolve(true);
       };
       this.#listeners.add(listener);
-      signal.addEventListener("abort", () => this.#listeners.delete(listener), { once: true });
+      try {
+        const quit = async () => (await monitor.client(limit.signal)).execute("quit", {}, { signal: limit.signal });
+        quit().catch(() => {}); // it may end before its answer is sent, and its end is what counts
+        if (await within(Math.min(QUIT_MS, limit.deadlineMs / 2), limit.signal, ended.promise)) return;
+        limit.signal.throwIfAborted();
+        const emulator = monitor.process;
+        if (emulator?.certain !== true) throw noAnswer(what);
+        if ((await fateOf(emulator)) === "running") process.kill(emulator.pid, "SIGKILL");
+        while (!(await within(LOOK_MS, limit.signal, ended.promise))) {
+          limit.signal.throwIfAborted();
+          monitor.retry();
+        }
+      } finally {
+        this.#listeners.delete(listener);
+      }
     });
   }
 
@@ -369,14 +363,15 @@ class QemuHypervisor implements Hypervisor {
     return stream.once("close", () => this.#streams.delete(stream));
   }
 
-  #of({ uuid, name }: GuestId, what: string): KnownGuest {
+  async #of({ uuid, name }: GuestId, what: string, limit: TimeLimit): Promise<KnownGuest> {
+    if (this.#known.get(uuid) === undefined) await this.#look(patience(limit), limit);
     const known = this.#known.get(uuid);
     if (known === undefined) throw gone(`${what} (${name}, ${uuid})`, this.title);
     return known;
   }
 
-  #running(guest: GuestId, what: string): KnownGuest {
-    const known = this.#of(guest, what);
+  async #running(guest: GuestId, what: string, limit: TimeLimit): Promise<KnownGuest> {
+    const known = await this.#of(guest, what, limit);
     if (isOff(known.guest)) throw new HypervisorError("wrong-state", printable(`${what}: it is off`));
     return known;
   }
@@ -404,6 +399,17 @@ class QemuHypervisor implements Hypervisor {
 
 /** Until when those are waited for that answer nothing, so that the others are told in time. */
 const patience = (limit: TimeLimit): number => performance.now() + limit.deadlineMs / 2;
+
+const asking =
+  (client: QmpClient, limit: TimeLimit): Monitor =>
+  (command, args) =>
+    client.execute(command, args, { signal: limit.signal });
+
+/** An emulator that has never been heard ends without a word. */
+const isEndOf = ({ uuid }: GuestId, event: HypervisorEvent): boolean =>
+  event.type === "lifecycle"
+    ? event.change === "stopped" && event.guest.uuid === uuid
+    : event.type === "missed" && event.after === undefined && event.before?.uuid === uuid;
 
 const gone = (what: string, title: string) =>
   new HypervisorError("gone", printable(`${what}: ${title} know no such guest`), {
