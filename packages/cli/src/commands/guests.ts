@@ -1,6 +1,6 @@
 /** `bernard guests`: every guest, its watchdog device, and who feeds that as far as it is known. */
 import { feederByChannels } from "@bernard/host";
-import { type Guest, type Hardware, type Hypervisor, isFailure, openHypervisor } from "@bernard/hypervisor";
+import { type Guest, type Hardware, type Hypervisor, HypervisorError, openHypervisor } from "@bernard/hypervisor";
 import { printable } from "@bernard/protocol";
 import { errorLine } from "@bernard/tools";
 import { Command } from "commander";
@@ -50,8 +50,8 @@ async function rowsOf(hypervisor: Hypervisor): Promise<Row[]> {
       try {
         rows[place] = { guest, hardware: await hypervisor.hardware(guest, "now", { deadlineMs: ANSWER_MS }) };
       } catch (error) {
-        if (isFailure(error, "unreachable") || !(error instanceof Error)) throw error;
-        if (!isFailure(error, "gone")) rows[place] = { guest, hardware: error };
+        if (!(error instanceof HypervisorError) || error.kind === "unreachable") throw error;
+        if (error.kind !== "gone") rows[place] = { guest, hardware: error };
       }
     }
   };

@@ -1,5 +1,5 @@
 /** Collects the facts about a guest's protection from its hypervisor, and from the guest where that may be asked. */
-import { type Guest, type Hardware, type Hypervisor, isFailure } from "@bernard/hypervisor";
+import { type Guest, type Hardware, type Hypervisor, HypervisorError, isFailure } from "@bernard/hypervisor";
 import type { Facts } from "./facts.ts";
 import { listen } from "./listen.ts";
 import { lookInside } from "./look-inside.ts";
@@ -29,7 +29,7 @@ export async function collect(hypervisor: Hypervisor, guest: Guest, libvirt: str
     ]);
     return { guest, hardware, nextStart, libvirt, heard, inside, fireMark };
   } catch (error) {
-    if (isFailure(error, "gone") || isFailure(error, "unreachable") || !(error instanceof Error)) throw error;
+    if (!(error instanceof HypervisorError) || error.kind === "gone" || error.kind === "unreachable") throw error;
     const unknown = {
       nextStart: undefined,
       heard: { state: "unasked" },

@@ -24,7 +24,8 @@ export function feeder({
 }: Omit<Facts, "nextStart" | "libvirt" | "fireMark">): Feeder | undefined {
   if (hardware instanceof Error || hardware.watchdogs.length === 0 || guest.run === undefined) return undefined;
   if (heard.state === "beat") return heard.feeds > 0 ? "bernard-guest" : "nobody";
-  if (heard.state !== "silent" && isOpen(hardware, CHANNEL_NAME) === true) return "bernard-guest";
+  const listened = heard.state === "silent" || heard.state === "closed";
+  if (!listened && isOpen(hardware, CHANNEL_NAME) === true) return "bernard-guest";
   if (inside?.devices === undefined) return "unknown";
   return inside.devices.some(({ active }) => active) ? "another" : "nobody";
 }

@@ -7,6 +7,7 @@ import type { Hardware } from "@bernard/hypervisor";
 import { root } from "@bernard/tools";
 import { diagnose, isWell } from "../../src/doctor/diagnose.ts";
 import type { Facts, Inside } from "../../src/doctor/facts.ts";
+import { feeder } from "../../src/doctor/feeder.ts";
 import type { Severity } from "../../src/doctor/finding.ts";
 import { rules } from "../../src/doctor/findings/index.ts";
 
@@ -364,6 +365,10 @@ suite("finding", () => {
       }
     });
   }
+});
+
+test("a channel that was still open when bernard-guest said goodbye is no feeder", () => {
+  assert.equal(feeder(facts({ heard: { state: "closed" } })), "unknown");
 });
 
 test("every rule has a row with a near-miss", () => {
