@@ -1,6 +1,7 @@
 /** `bernard doctor` on real guests: what each story comes to, and that one guest's silence is its own. */
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { guestsOf, systemDaemon } from "@bernard/hypervisor/test-daemon";
 import { runBernard } from "./run-bernard.ts";
@@ -104,9 +105,15 @@ test("a guest's name never reaches the shell of whoever copies a cure", async (t
 
 test("a connection that only reads says what it may not know", async (t) => {
   const daemon = await systemDaemon(t);
-  const uri = `qemu:///system?socket=${daemon.readOnlySocket}`;
-  const { code, stdout, stderr } = await runBernard(t, "doctor", "--connect", uri);
-  assert.deepEqual([code, stdout, stderr], [0, "0 of 0 guests are well\n", ""]);
+  const guest = `<domain type='test'><name>seen</name><memory>8192</memory><os><type>hvm</type></os><devices>
+    <watchdog model='i6300esb' action='none'/>
+    <channel type='pty'><target type='virtio' name='org.bernard.guest.0'/></channel></devices></domain>`;
+  await writeFile(join(daemon.dir, "one.xml"), `<node>${guest}</node>`);
+  const uri = `test://${daemon.dir}/one.xml?socket=${daemon.readOnlySocket}`;
+  const { code, stdout, stderr } = await runBernard(t, "doctor", "seen", "--connect", uri);
+  assert.deepEqual([code, stderr], [1, ""]);
+  assert.match(stdout, /problem {2}its action is none/);
+  assert.match(stdout, /warning {2}.* nobody tells whether it is fed\n {11}cure: .* as a user who may write/);
 });
 
 test("no such guest is a failure, nobody at the socket unreachable", async (t) => {
