@@ -1,4 +1,5 @@
 /** What `bernard protect` and `bernard unprotect` share: a plan is shown or carried out, and each part told when it holds. */
+import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
 import type { Guest } from "@bernard/hypervisor";
 import { type Change, type Plan, Protector } from "@bernard/hypervisor/libvirt";
@@ -52,15 +53,16 @@ export async function changeGuest(
     if (!flags.json) for (const line of inWords(plan, changes)) console.log(printable(line));
     const cycled = changes && flags.restart ? await powerCycled(protector, plan, changes, flags) : undefined;
     if (flags.json) console.log(json(asJson(plan, changes, cycled)));
-    return cycled === "failed" ? 4 : exitCode(changes ?? []);
+    return cycled === "failed" ? 4 : exitCode(plan, changes ?? []);
   } finally {
     protector.close();
   }
 }
 
-function exitCode(changes: readonly Change[]): 0 | 1 | 4 {
+function exitCode({ definition, lines }: Plan, changes: readonly Change[]): 0 | 1 | 4 {
   if (!changes.some(({ when }) => when === "never" || when === "unknown")) return 0;
-  return changes.some(({ when }) => when === "now" || when === "next-start") ? 4 : 1;
+  const written = definition !== undefined && lines.length > 0;
+  return written || changes.some(({ when }) => when === "now") ? 4 : 1;
 }
 
 type Cycled = "done" | "declined" | "failed";
@@ -86,8 +88,11 @@ async function powerCycled(
 
 async function agreed({ name }: Guest): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // Ctrl-D and Ctrl-C reject; a terminal that goes away only closes.
+  const hungUp = once(terminal, "close").then(() => "no");
+  const asked = terminal.question(`shut ${printable(name)} down now and start it? [y/N] `).catch(() => "no");
   try {
-    return /^y(es)?$/i.test((await terminal.question(`shut ${printable(name)} down now and start it? [y/N] `)).trim());
+    return /^y(es)?$/i.test((await Promise.race([asked, hungUp])).trim());
   } finally {
     terminal.close();
   }
@@ -109,7 +114,7 @@ function inWords({ guest, owner, lines, notes, definition }: Plan, changes: read
       case "never":
         return `cannot be: ${why}`;
       case "unknown":
-        return `not known: ${why}`;
+        return `${definition === undefined ? "" : "at its next start; "}whether now is not known: ${why}`;
     }
   };
   return [

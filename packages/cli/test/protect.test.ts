@@ -119,9 +119,11 @@ test("a running guest's power is asked for first", async (t) => {
   assert.deepEqual(await watchdogs(domain), [], "nothing is changed before the answer is sure");
   // Debian's script gives it a terminal.
   const line = [join(root, "bernard"), ...args].map((arg) => `'${arg}'`).join(" ");
-  const asked = spawnSync("script", ["-qec", line, "/dev/null"], { input: "n\n", encoding: "utf8" });
-  assert.match(asked.stdout, /shut power down now and start it\? \[y\/N\] /);
-  assert.equal(asked.status, 0);
+  for (const input of ["n\n", "\u0004"]) {
+    const asked = spawnSync("script", ["-qec", line, "/dev/null"], { input, encoding: "utf8", timeout: 30_000 });
+    assert.match(asked.stdout, /shut power down now and start it\? \[y\/N\] /);
+    assert.equal(asked.status, 0);
+  }
   assert.deepEqual(await watchdogs(domain), ["<watchdog model='ib700' action='reset'/>"]);
   const { state } = await held.stage.libvirt.call("domainGetState", { domain, flags: 0 });
   assert.equal(state, 3, "it stands as it stood");
@@ -145,6 +147,22 @@ test("a guest that obeys is shut down and started, and runs with its device", as
   assert.match(end.stdout, /\nobedient: shut down and started\n$/);
   const { xml } = await libvirt.call("domainGetXmlDesc", { domain, flags: 0 });
   assert.match(xml, /<watchdog model='ib700' action='reset'>/);
+});
+
+test("what cannot be in a guest without a definition is a failure, and half of it is told as such", async (t) => {
+  const { stage } = held;
+  const args = ["--model", "ib700", "--connect", stage.uri];
+  await stage.start(t, { name: "channel", model: "none" }, "paused");
+  const failed = await runBernard(t, "protect", "channel", ...args);
+  assert.equal(failed.code, 1);
+  assert.match(failed.stdout, /^channel: watchdog ib700, action reset: cannot be: libvirt plugs no ib700 into/);
+  await stage.start(t, { name: "half", model: "ib700", action: "pause" }, "paused");
+  const half = await runBernard(t, "unprotect", "half", "--connect", stage.uri);
+  assert.equal(half.code, 4);
+  assert.match(
+    half.stdout,
+    /\nhalf: no channel org\.bernard\.guest\.0: from now on; nothing keeps it for its next start\n$/,
+  );
 });
 
 test("an owned guest is refused, and changed by force", async (t) => {
