@@ -1,10 +1,10 @@
 /** Builds all that the tests run, telling on standard error, and prints the accelerator that guests get (`kvm` or `tcg`). */
 import { ARCHES, buildGuest, EMULATORS, packagesFor } from "@bernard/guest/build";
-import { packageTestTools } from "@bernard/guest/package";
 import { pickAccelerator } from "@bernard/hypervisor/qemu";
 import { daemonPackages } from "@bernard/hypervisor/test-daemon";
 import { buildImage, buildSystemdImage, hostPackages, KERNELS } from "@bernard/testbed";
 import { ensureInstalled, errorLine, type Say } from "@bernard/tools";
+import { packageTestTools } from "@bernard/tools/packaging";
 
 const say: Say = (line) => console.error(`- ${line}`);
 

@@ -1,12 +1,13 @@
-/** `make package`: writes the packages of bernard-guest into build/package/ and prints their names. */
+/** `make package`: writes the packages of bernard-guest into build/package/bernard-guest/ and prints their names. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { buildRoot, errorLine } from "@bernard/tools";
+import { sourceTime } from "@bernard/tools/packaging";
 import { VERSION } from "../src/version.ts";
-import { buildPackages, sourceTime } from "./package.ts";
+import { buildPackages } from "./package.ts";
 
 try {
-  const out = join(buildRoot, "package");
+  const out = join(buildRoot, "package/bernard-guest");
   await buildPackages({ version: VERSION, time: await sourceTime(), out, say: (line) => console.error(`- ${line}`) });
   for (const name of (await readdir(out)).sort()) console.log(join(out, name));
 } catch (error) {

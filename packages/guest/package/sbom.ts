@@ -1,25 +1,14 @@
-/** The software bill of materials: what is compiled into the binaries, with versions and hashes (CycloneDX 1.5, JSON). */
-import { createHash } from "node:crypto";
+/** The software bill of materials: what is compiled into the binaries, with versions and hashes. */
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { root, run, type Say, UserError, unpack } from "@bernard/tools";
+import { type Component, file, fromNpm, hash, library, sbom } from "@bernard/tools/packaging";
 import { QuickJS } from "quickjs-wasi";
 import type { Arch } from "../build/build.ts";
 
 const wasmFile = createRequire(import.meta.url).resolve("quickjs-wasi/quickjs.wasm");
-
-interface Component {
-  readonly type: "application" | "library" | "file";
-  readonly "bom-ref": string;
-  readonly name: string;
-  readonly version?: string;
-  readonly purl?: string;
-  readonly licenses?: readonly unknown[];
-  readonly hashes?: readonly { readonly alg: string; readonly content: string }[];
-  readonly components?: readonly Component[];
-}
 
 /** A built binary, with its architecture's name at Debian. */
 export interface Binary {
@@ -30,32 +19,14 @@ export interface Binary {
   readonly bytes: Uint8Array;
 }
 
-export async function sbom(version: string, time: number, binaries: readonly Binary[], say: Say): Promise<string> {
+export async function guestSbom(version: string, time: number, binaries: readonly Binary[], say: Say): Promise<string> {
   const libraries = [await engine(), await wasmRuntime()];
   for (const binary of binaries) libraries.push(await musl(binary, say), await libgcc(binary));
-  const license = await readFile(join(root, "LICENSE"));
-  const application: Component = {
-    type: "application",
-    "bom-ref": "bernard-guest",
-    name: "bernard-guest",
-    version,
-    licenses: [{ license: { id: "Apache-2.0" } }],
-    components: [
-      ...binaries.map(({ deb, bytes }) => file(`/usr/sbin/bernard-guest (${deb})`, bytes)),
-      file("LICENSE", license),
-    ],
-  };
-  const body = {
-    version: 1,
-    metadata: { timestamp: new Date(time * 1000).toISOString(), component: application },
-    components: libraries,
-    dependencies: [
-      { ref: application["bom-ref"], dependsOn: libraries.map((library) => library["bom-ref"]) },
-      ...libraries.map((library) => ({ ref: library["bom-ref"] })),
-    ],
-  };
-  const document = { bomFormat: "CycloneDX", specVersion: "1.5", serialNumber: serialNumber(body), ...body };
-  return `${JSON.stringify(document, undefined, 2)}\n`;
+  const files = [
+    ...binaries.map(({ deb, bytes }) => file(`/usr/sbin/bernard-guest (${deb})`, bytes)),
+    file("LICENSE", await readFile(join(root, "LICENSE"))),
+  ];
+  return sbom({ name: "bernard-guest", version, time, files, libraries });
 }
 
 /** quickjs-wasi as the lockfile has it, and QuickJS-NG in it as it names itself. */
@@ -66,16 +37,10 @@ async function engine(): Promise<Component> {
   const running = await QuickJS.create({ wasm });
   const quickjs = running.versions.quickjs as string;
   running.dispose();
-  const purl = `pkg:npm/quickjs-wasi@${version}`;
+  const purl = `pkg:github/quickjs-ng/quickjs@v${quickjs}`;
   return {
-    ...library("quickjs-wasi", version, purl, "MIT"),
-    hashes: [{ alg: "SHA-512", content: Buffer.from(integrity.replace("sha512-", ""), "base64").toString("hex") }],
-    components: [
-      {
-        ...library("quickjs-ng", quickjs, `pkg:github/quickjs-ng/quickjs@v${quickjs}`, "MIT"),
-        hashes: [hash(wasm)],
-      },
-    ],
+    ...fromNpm("quickjs-wasi", version, "MIT", integrity),
+    components: [{ ...library("quickjs-ng", quickjs, purl, "MIT"), hashes: [hash(wasm)] }],
   };
 }
 
@@ -122,32 +87,7 @@ async function fromDebian(
   return { ...library(name, version, purl, license), hashes: [hash(await readFile(path))] };
 }
 
-function library(name: string, version: string, purl: string, expression: string): Component {
-  return { type: "library", "bom-ref": purl, name, version, purl, licenses: [{ expression }] };
-}
-
-function file(name: string, bytes: Uint8Array): Component {
-  return { type: "file", "bom-ref": name, name, hashes: [hash(bytes)] };
-}
-
-function hash(bytes: Uint8Array): { alg: string; content: string } {
-  return { alg: "SHA-256", content: createHash("sha256").update(bytes).digest("hex") };
-}
-
 async function installedVersion(name: string): Promise<string> {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholder
   return (await run("dpkg-query", ["-W", "-f=${Version}", name])).toString();
-}
-
-/** A UUID (version 8: of our own making) that follows from the content. */
-function serialNumber(body: unknown): string {
-  const hex = createHash("sha256").update(JSON.stringify(body)).digest("hex");
-  const parts = [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    `8${hex.slice(13, 16)}`,
-    `8${hex.slice(17, 20)}`,
-    hex.slice(20, 32),
-  ];
-  return `urn:uuid:${parts.join("-")}`;
 }

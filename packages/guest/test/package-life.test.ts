@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, suite, test } from "node:test";
 import { ensureInstalled, run, unpack } from "@bernard/tools";
-import { buildPackages, packageTestTools } from "../package/package.ts";
+import { packageTestTools } from "@bernard/tools/packaging";
+import { buildPackages } from "../package/package.ts";
 import { VERSION } from "../src/version.ts";
 
 const quiet = () => {};

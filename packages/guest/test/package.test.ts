@@ -9,9 +9,10 @@ import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { ensureInstalled, root as repository, run, unpack } from "@bernard/tools";
+import { packageTestTools, sourceTime } from "@bernard/tools/packaging";
 import { parse } from "yaml";
 import { checkEngine } from "../build/engine-pin.ts";
-import { buildPackages, packageTestTools, sourceTime } from "../package/package.ts";
+import { buildPackages } from "../package/package.ts";
 import { keys } from "../src/settings.ts";
 import { VERSION } from "../src/version.ts";
 

@@ -111,7 +111,7 @@ stopped; the device fires.`);
 To protect a guest of your own:
   host    give it the device: <watchdog model='${model}' action='reset'/> in its libvirt XML,
           or -device ${model} -action watchdog=reset for QEMU itself
-  guest   'make package' writes build/package/bernard-guest_*.deb, .rpm and .tar.gz: install one there, and it feeds;
+  guest   'make package' writes build/package/bernard-guest/*.deb, .rpm and .tar.gz: install one there, and it feeds;
           'bernard-guest status' shows what it sees. docs/guest/install.md tells the rest`);
   }
 

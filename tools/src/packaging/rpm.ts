@@ -1,8 +1,8 @@
 /** The .rpm, by Debian's rpmbuild. */
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { run } from "@bernard/tools";
-import { DESCRIPTION, FORMERS, type Product, SUMMARY } from "./product.ts";
+import { dirname, join } from "node:path";
+import { run } from "../run.ts";
+import type { Product } from "./product.ts";
 import { writeTree } from "./tree.ts";
 
 /** What of the machine and of its settings would get into the file, or change others' files. */
@@ -23,21 +23,16 @@ export async function buildRpm(product: Product, arch: string, work: string, out
   const tree = join(work, "tree");
   await mkdir(tree, { recursive: true });
   await writeTree(tree, product.entries, product.time);
-  await writeFile(join(work, "bernard-guest.spec"), spec(product, tree));
+  const file = join(work, `${product.name}.spec`);
+  await writeFile(file, spec(product, tree));
   const defines = Object.entries({ ...DEFINES, _topdir: work, _rpmdir: out });
   await run(
     "rpmbuild",
-    [
-      "-bb",
-      "--target",
-      `${arch}-linux`,
-      ...defines.flatMap(([name, value]) => ["--define", `${name} ${value}`]),
-      join(work, "bernard-guest.spec"),
-    ],
+    ["-bb", "--target", `${arch}-linux`, ...defines.flatMap(([name, value]) => ["--define", `${name} ${value}`]), file],
     // HOME: a developer's own macros are none of ours
     { env: { ...process.env, LC_ALL: "C", HOME: work, SOURCE_DATE_EPOCH: String(product.time) } },
   );
-  return `bernard-guest-${product.version}-1.${arch}.rpm`;
+  return `${product.name}-${product.version}-1.${arch}.rpm`;
 }
 
 function spec(product: Product, tree: string): string {
@@ -45,17 +40,17 @@ function spec(product: Product, tree: string): string {
     const kind = bytes === undefined ? "%dir " : configuration ? "%config(noreplace) " : "";
     return `%attr(0${mode.toString(8)}, root, root) ${kind}/${path}`;
   });
+  const lines = (tag: string, names: readonly string[]) => names.map((name) => `${tag}: ${name}\n`).join("");
   // Conflicts and no Obsoletes: that would move every machine with watchdog to us as soon as it sees our repository.
-  return `Name: bernard-guest
+  return `Name: ${product.name}
 Version: ${product.version}
 Release: 1
-Summary: ${SUMMARY}
-License: Apache-2.0 AND MIT
+Summary: ${product.summary}
+License: ${product.license}
 AutoReqProv: no
-${FORMERS.map((former) => `Conflicts: ${former}`).join("\n")}
-
+${lines("Requires", product.needs.rpm)}${lines("Conflicts", product.formers)}
 %description
-${DESCRIPTION.join("\n")}
+${product.description.join("\n")}
 
 %install
 mkdir -p %{buildroot}
@@ -68,8 +63,18 @@ ${product.script("rpm.preun")}
 %postun
 ${product.script("rpm.postun")}
 %files
-%dir /usr/share/doc/bernard-guest
-%dir /usr/share/doc/bernard-guest/examples
-${files.join("\n")}
+${ownFolders(product)
+  .map((folder) => `%dir /${folder}\n`)
+  .join("")}${files.join("\n")}
 `;
+}
+
+/** Folders that are ours alone, below one of our name, and that no entry names. */
+function ownFolders({ name, entries }: Product): string[] {
+  const own = new Set<string>();
+  for (const { path } of entries) {
+    for (let above = dirname(path); above.split("/").includes(name); above = dirname(above)) own.add(above);
+  }
+  for (const { path } of entries) own.delete(path);
+  return [...own].sort();
 }

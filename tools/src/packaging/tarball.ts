@@ -1,13 +1,13 @@
-/** The .tar.gz, for guests without dpkg and rpm. */
+/** The .tar.gz, for machines without dpkg and rpm. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { run } from "@bernard/tools";
+import { run } from "../run.ts";
 import type { Product } from "./product.ts";
 import { writeTree } from "./tree.ts";
 
 /** Builds it and returns its file's name. */
 export async function buildTarball(product: Product, arch: string, work: string, out: string): Promise<string> {
-  const name = `bernard-guest-${product.version}-${arch}`;
+  const name = `${product.name}-${product.version}-${arch}`;
   await mkdir(work);
   await writeTree(work, product.entries, product.time);
   const members = product.entries.map(({ path }) => path).sort();

@@ -2,13 +2,13 @@
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { run } from "@bernard/tools";
-import { DESCRIPTION, FORMERS, type Product, SUMMARY } from "./product.ts";
+import { run } from "../run.ts";
+import type { Product } from "./product.ts";
 import { type Entry, writeTree } from "./tree.ts";
 
 /** Builds it and returns its file's name. */
 export async function buildDeb(product: Product, arch: string, work: string, out: string): Promise<string> {
-  const name = `bernard-guest_${product.version}_${arch}.deb`;
+  const name = `${product.name}_${product.version}_${arch}.deb`;
   // Where Debian and Ubuntu look for units whose /lib is still a folder of its own.
   const entries = product.entries.map((entry) => ({
     ...entry,
@@ -42,19 +42,19 @@ export async function buildDeb(product: Product, arch: string, work: string, out
   return name;
 }
 
-function control({ version, entries }: Product, arch: string): string {
-  const kib = entries.reduce((sum, { bytes }) => sum + Math.ceil((bytes?.length ?? 1) / 1024), 0);
-  return `Package: bernard-guest
-Version: ${version}
+function control(product: Product, arch: string): string {
+  const kib = product.entries.reduce((sum, { bytes }) => sum + Math.ceil((bytes?.length ?? 1) / 1024), 0);
+  const relation = (field: string, names: readonly string[]) =>
+    names.length === 0 ? "" : `${field}: ${names.join(", ")}\n`;
+  return `Package: ${product.name}
+Version: ${product.version}
 Architecture: ${arch}
 Maintainer: Bernard developers <bernard@localhost>
 Installed-Size: ${kib}
 Section: admin
 Priority: optional
-Conflicts: ${FORMERS.join(", ")}
-Replaces: ${FORMERS.join(", ")}
-Description: ${SUMMARY}
-${DESCRIPTION.map((line) => ` ${line || "."}`).join("\n")}
+${relation("Depends", product.needs.deb)}${relation("Conflicts", product.formers)}${relation("Replaces", product.formers)}Description: ${product.summary}
+${product.description.map((line) => ` ${line || "."}`).join("\n")}
 `;
 }
 
