@@ -80,9 +80,7 @@ export function takeWatchdog(fd: number): OpenDevice | undefined {
     timeout: () => readTimeout(fd),
     setTimeout: (seconds) => setTimeout(fd, seconds),
     counts: (timeout) =>
-      identity !== WDAT ||
-      system.ioctl(fd, abi.WDIOC_GETTIMELEFT) < 0 ||
-      system.record.getUint32(0, true) <= timeout,
+      identity !== WDAT || system.ioctl(fd, abi.WDIOC_GETTIMELEFT) < 0 || system.record.getUint32(0, true) <= timeout,
     isArmed() {
       const byte = lock < 0 ? -1 : system.readByteAt(lock, LOCK_REGISTER);
       return byte < 0 ? undefined : (byte & LOCK_ENABLE) !== 0;
