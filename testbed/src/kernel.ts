@@ -1,8 +1,8 @@
 /** Debian's kernels, made to boot fast under emulation: decompressed here and not in the guest, the modules stripped. */
-import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cached, kernelPackage, run, type Say, UserError, unpack } from "@bernard/tools";
+import { type Modules, modulesOf, releaseOf } from "./kernel-package.ts";
 import { dependenciesOf, loadOrder, moduleName } from "./modules.ts";
 
 /** The meta packages of the kernels that a guest can have: Debian 12's own, the one of Debian 13, Debian 12's for clouds and for i386. */
@@ -48,7 +48,7 @@ export async function buildKernel(kernel: Kernel, say: Say): Promise<string> {
     {
       name: `testbed-kernel-${kernel}`,
       inputs: [unpacked],
-      files: [import.meta.filename, join(import.meta.dirname, "modules.ts")],
+      files: ["kernel.ts", "kernel-package.ts", "modules.ts"].map((name) => join(import.meta.dirname, name)),
       build: async (dir) => {
         const release = await releaseOf(unpacked);
         const image = await readFile(join(unpacked, "boot", `vmlinuz-${release}`));
@@ -56,18 +56,11 @@ export async function buildKernel(kernel: Kernel, say: Say): Promise<string> {
         await writeFile(join(dir, "vmlinux"), await decompressed(image));
         await writeFile(join(dir, "release"), release);
         const groups = Object.entries(GROUPS).filter(([group]) => !WITHOUT[kernel]?.includes(group));
-        await collectModules(join(unpacked, "lib/modules", release), join(dir, "modules"), groups);
+        await collectModules(await modulesOf(unpacked, release), join(dir, "modules"), groups);
       },
     },
     say,
   );
-}
-
-async function releaseOf(unpacked: string): Promise<string> {
-  const files = await readdir(join(unpacked, "boot"));
-  const image = files.find((file) => file.startsWith("vmlinuz-"));
-  if (image === undefined) throw new UserError(`${unpacked} holds no kernel`, "run make clean and try again");
-  return image.slice("vmlinuz-".length);
 }
 
 /**
@@ -91,29 +84,24 @@ const DECOMPRESSORS = new Map([
 ]);
 
 async function collectModules(
-  from: string,
+  from: Modules,
   to: string,
   groups: readonly (readonly [string, readonly string[]])[],
 ): Promise<void> {
   await mkdir(to);
-  // `kernel/drivers/block/virtio_blk.ko` a line
-  const lines = async (name: string) => (await readFile(join(from, name), "utf8")).trim().split("\n");
-  const files = new Map((await lines("modules.order")).map((file) => [moduleName(file), join(from, file)]));
-  const builtIn = new Set((await lines("modules.builtin")).map(moduleName));
   const dependencies = new Map<string, readonly string[]>();
   const collect = async (name: string): Promise<void> => {
     if (dependencies.has(name)) return;
-    const file = files.get(name);
-    if (file === undefined)
+    const module = await from.read(name);
+    if (module === undefined)
       throw new UserError(`Debian's kernel has no module ${name}`, "run make clean and try again");
-    const module = await contentOf(file);
     dependencies.set(name, dependenciesOf(module));
     await writeFile(join(to, `${name}.ko`), module);
     await run("strip", ["--strip-unneeded", "--remove-section=.BTF", join(to, `${name}.ko`)]);
     for (const needed of dependencies.get(name)!) await collect(needed);
   };
   for (const [group, all] of groups) {
-    const wanted = all.map(moduleName).filter((name) => !builtIn.has(name));
+    const wanted = all.map(moduleName).filter((name) => !from.isBuiltIn(name));
     for (const name of wanted) await collect(name);
     const order = loadOrder(wanted, (name) => dependencies.get(name)!);
     await writeFile(join(to, `${group}.list`), order.map((name) => `${name}\n`).join(""));
@@ -144,10 +132,4 @@ async function filesFor(lists: readonly string[], folder: string): Promise<strin
     for (const name of (await readFile(join(folder, list), "utf8")).split("\n")) if (name !== "") modules.add(name);
   }
   return [...lists, ...[...modules].map((name) => `${name}.ko`)];
-}
-
-/** A module as the kernel takes it; 6.12's are compressed in the package. */
-async function contentOf(file: string): Promise<Buffer> {
-  if (existsSync(file)) return readFile(file);
-  return run("xz", ["--decompress", "--stdout", `${file}.xz`]);
 }
