@@ -51,6 +51,7 @@ export const hostSchema = z.strictObject({
       boot: duration.default(DEFAULTS.bootMs),
       paused: duration.default(DEFAULTS.pausedMs),
       dump: duration.default(DEFAULTS.dumpMs),
+      ask: duration.refine((ms) => ms > 0, "at least 1 s").default(DEFAULTS.askMs),
       stuck: duration.default(DEFAULTS.stuckMs),
       loop: z
         .strictObject({ ends: z.int().min(2).max(100), within: duration })

@@ -497,6 +497,13 @@ const stories: readonly Story[] = [
     ],
   },
   {
+    title: "an emulator that answers nothing, of a guest that never says anything",
+    happens: [[0, seen("running")]],
+    world: { answers: (atS) => atS < 200 },
+    until: 400,
+    told: ["264 open emulator-stuck: its emulator has answered nothing for 30 s", "264 alert emulator-stuck"],
+  },
+  {
     title: "a guest that is undefined takes its incident along",
     happens: [
       [0, seen("running")],
@@ -557,8 +564,8 @@ test("emulators that answer nothing together are one incident of the host, and a
     320,
   );
   assert.deepEqual(ofHost(told), [
-    "65 open storage-down: the storage of 4 guests fails or is stuck",
-    "65 alert storage-down",
+    "60 open storage-down: the storage of 3 guests fails or is stuck",
+    "60 alert storage-down",
     "206 close: calm",
   ]);
   const alerts = told.filter(([, effect]) => effect.type === "alert" && effect.sign.sign === "emulator-stuck");

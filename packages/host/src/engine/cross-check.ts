@@ -22,11 +22,23 @@ export const isUnheard = (now: GuestRecord): boolean => isRunning(now) && now.ha
 export function readAt(now: GuestRecord, settings: Settings): number | undefined {
   const { unansweredSince, askedAt, baseline } = now;
   if (unansweredSince !== undefined) return (askedAt ?? unansweredSince) + ASK_AGAIN_MS;
+  if (!isRunning(now)) return undefined;
+  const routine = askedAt === undefined ? now.upSince + spread(now, settings) : askedAt + settings.askMs;
   const suspectedAt = suspectedFrom(now, settings);
-  if (suspectedAt === undefined) return undefined;
+  if (suspectedAt === undefined) return routine;
   const next = baseline === undefined ? suspectedAt : baseline.at + settings.crossCheckMs;
   // Asked, and not answered yet: the answer, or that there is none, comes by itself.
-  return askedAt !== undefined && askedAt >= next ? undefined : next;
+  return askedAt !== undefined && askedAt >= next ? routine : Math.min(next, routine);
+}
+
+/** Guests that are met together are not all asked together. */
+const spread = ({ guest }: GuestRecord, { askMs }: Settings): number =>
+  Number.parseInt(guest.uuid.slice(0, 8), 16) % askMs;
+
+/** Whether it is watched from outside, for nothing has been heard for too long. */
+export function isSuspected(now: GuestRecord, at: number, settings: Settings): boolean {
+  const from = suspectedFrom(now, settings);
+  return from !== undefined && at >= from;
 }
 
 function suspectedFrom(now: GuestRecord, { silenceMs, bootMs }: Settings): number | undefined {

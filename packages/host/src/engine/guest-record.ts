@@ -2,6 +2,7 @@
 import type { Counters, Guest } from "@bernard/hypervisor";
 import type { WatchdogAction } from "@bernard/policy";
 import type { GuestMessage } from "@bernard/protocol";
+import { isSuspected } from "./cross-check.ts";
 import type { Incident } from "./incident.ts";
 import type { HostPressure, Input } from "./input.ts";
 import type { Settings } from "./settings.ts";
@@ -141,6 +142,8 @@ function read(record: GuestRecord, input: Extract<Input, { type: "reading" }>, s
   const { at, counters, host, lastLine } = input;
   if (counters === undefined) return { ...record, unansweredSince: record.unansweredSince ?? at, baseline: undefined };
   const reading = { at, counters, host, lastLine };
+  const answered = { ...record, reading, unansweredSince: undefined };
+  if (!isSuspected(record, at, settings)) return answered;
   const isOld = record.baseline === undefined || at - record.baseline.at >= settings.crossCheckMs;
-  return { ...record, reading, unansweredSince: undefined, baseline: isOld ? reading : record.baseline };
+  return { ...answered, baseline: isOld ? reading : record.baseline };
 }

@@ -14,6 +14,8 @@ export interface Settings {
   readonly pausedMs: number;
   /** The same where libvirt dumps its memory meanwhile. */
   readonly dumpMs: number;
+  /** Between two questions to the emulator of a guest that is well: one that is stuck says nothing by itself. */
+  readonly askMs: number;
   /** How long an emulator may leave questions unanswered. */
   readonly stuckMs: number;
   /** So many ends within that time are a loop. */
@@ -33,6 +35,7 @@ export const DEFAULTS: Settings = {
   bootMs: 600_000,
   pausedMs: 30_000,
   dumpMs: 600_000,
+  askMs: 60_000,
   stuckMs: 30_000,
   loopEnds: 3,
   loopMs: 3_600_000,
