@@ -156,7 +156,13 @@ export async function startHost(config: HostConfig, version: string, log: Logger
       mute: (nameOrUuid, until) => witness.mute(nameOrUuid, until),
       metrics: async () => ({ text: await metrics.text(), contentType: metrics.contentType }),
     };
+    // A daemon that was killed may have left an incident without its evidence.
+    const left = new Map(witness.open().map(({ incident }) => [incident.id, incident.signs]));
     await witness.start();
+    for (const { guest, incident } of witness.open()) {
+      const untaken = left.get(incident.id)?.filter(({ sign }) => !evidence.has(guest.uuid, incident.id, sign));
+      for (const { sign } of untaken ?? []) takeEvidence(incident.id, guest, sign);
+    }
     sender.wake();
     const server = await apiServer(api, version);
     servers.push(server);
@@ -183,6 +189,7 @@ function settingsOf({ judge }: HostConfig): Settings {
     bootMs: judge.boot,
     pausedMs: judge.paused,
     dumpMs: judge.dump,
+    askMs: judge.ask,
     stuckMs: judge.stuck,
     loopEnds: judge.loop.ends,
     loopMs: judge.loop.within,

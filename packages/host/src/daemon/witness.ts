@@ -99,6 +99,11 @@ export class Witness {
     );
   }
 
+  /** Guests in trouble now. */
+  open(): { readonly guest: Guest; readonly incident: Incident }[] {
+    return this.#engine.records.flatMap(({ guest, incident }) => (incident === undefined ? [] : [{ guest, incident }]));
+  }
+
   get isConnected(): boolean {
     return this.#isConnected;
   }
@@ -255,14 +260,19 @@ export class Witness {
   #restore(): void {
     const { journal, clock, hostBoot } = this.#parts;
     const isNewBoot = journal.hostBooted(hostBoot);
-    const open = new Map(journal.openIncidents().map((incident) => [incident.uuid, incident]));
+    const open = new Map(journal.openIncidents().map((incident) => [incident.uuid, incidentOf(incident, clock)]));
     for (const facts of journal.guests()) {
       const record = recordOf(facts, clock, isNewBoot);
       const incident = open.get(facts.uuid);
-      this.#engine.restore({ ...record, incident: incident && incidentOf(incident, clock) });
+      // Until its emulator answers, it does not.
+      const unansweredSince = incident?.signs.find(({ sign }) => sign === "emulator-stuck")?.at;
+      this.#engine.restore({ ...record, incident, unansweredSince });
       open.delete(facts.uuid);
     }
-    // The host's, and those of guests that nobody knows any more.
+    const ofHost = open.get(undefined);
+    if (ofHost !== undefined) this.#engine.restoreHost(ofHost);
+    open.delete(undefined);
+    // Those of guests that nobody knows any more.
     const lost = [...open.values()].map(({ id }): Effect => ({ type: "close", id, outcome: "gone", at: clock.now() }));
     this.#write(lost);
   }

@@ -58,6 +58,11 @@ export class Engine {
     this.#keep(record);
   }
 
+  /** The same for the host's own incident. */
+  restoreHost(incident: Incident): void {
+    this.#host = incident;
+  }
+
   /** The effects of an input, in their order. Of a guest that was not seen yet, only what brings it counts. */
   take(input: Input | Tick): Effect[] {
     const isTick = !("uuid" in input);

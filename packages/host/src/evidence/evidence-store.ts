@@ -2,13 +2,17 @@
  * The evidence of incidents, as files for root alone: STATE/evidence/UUID/INCIDENT/SIGN/FILE. Bounded in time and bytes; what is
  * too old, or too much of one guest or of all, goes first come, first gone.
  */
-import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { SignName } from "../engine/incident.ts";
 import { type Collector, EVIDENCE_BYTES, type Scene } from "./collector.ts";
 
 /** Milliseconds that taking it may last. */
 const TAKE_MS = 10_000;
+
+/** Ends the name of a sign's directory while it is filled: a daemon that was killed meanwhile takes it again. */
+const UNFINISHED = ".part";
 
 export interface EvidenceLimits {
   readonly keepForMs: number;
@@ -47,7 +51,8 @@ export class EvidenceStore {
    * @throws where nothing can be written
    */
   async take(incident: number, sign: SignName, scene: Scene): Promise<readonly string[]> {
-    const dir = join(this.#incidentDir(scene.guest.uuid, incident), sign);
+    const whole = this.#signDir(scene.guest.uuid, incident, sign);
+    const dir = `${whole}${UNFINISHED}`;
     await mkdir(dir, { recursive: true, mode: 0o700 });
     const signal = AbortSignal.timeout(TAKE_MS);
     const missing: string[] = [];
@@ -59,7 +64,13 @@ export class EvidenceStore {
       await writeFile(join(dir, piece.file), piece.bytes.subarray(0, EVIDENCE_BYTES), { mode: 0o600 });
     });
     await Promise.all(written);
+    await rename(dir, whole);
     return missing;
+  }
+
+  /** Whether it was taken at that sign, to the end. */
+  has(uuid: string, incident: number, sign: SignName): boolean {
+    return existsSync(this.#signDir(uuid, incident, sign));
   }
 
   /** What is kept of an incident. */
@@ -113,6 +124,10 @@ export class EvidenceStore {
       }
     }
     return kept;
+  }
+
+  #signDir(uuid: string, incident: number, sign: SignName): string {
+    return join(this.#incidentDir(uuid, incident), sign);
   }
 
   #incidentDir(uuid: string, incident: number): string {
