@@ -1,4 +1,5 @@
 /** Sends what the journal has queued, one at a time to each receiver, again and again until it arrives: one that hangs delays no other. */
+import { setTimeout as later } from "node:timers/promises";
 import { errorLine } from "@bernard/tools";
 import type { Logger } from "pino";
 import type { Receiver } from "../config.ts";
@@ -11,6 +12,9 @@ import { send } from "./send.ts";
 const RETRY_MS = 1_000;
 const RETRY_MAX_MS = 600_000;
 
+/** Milliseconds until a journal that could not be written is tried again. */
+const WRITE_AGAIN_MS = 10_000;
+
 /** Tries, over about two days; then the alert is given up, loudly. The incident stays. */
 const TRIES_MAX = 300;
 
@@ -21,6 +25,8 @@ export class AlertSender {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #busy = new Set<string>();
+  /** Alerts that have arrived while the journal could not be told. */
+  readonly #sent = new Set<number>();
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -51,16 +57,24 @@ export class AlertSender {
   async #deliver(queued: QueuedAlert): Promise<void> {
     const receiver = this.#receivers.get(queued.receiver);
     const incident = this.#journal.incident(queued.incident);
-    if (receiver === undefined || incident === undefined) {
-      this.#journal.alertDone(queued.id); // it is in the configuration no more
-      return;
-    }
     this.#busy.add(queued.receiver);
     try {
-      await send(receiver, alertOf(queued, incident, this.#host));
-      if (!this.#stopped) this.#journal.alertDone(queued.id);
+      let settle = () => this.#journal.alertDone(queued.id);
+      // What is in the configuration no more is done with.
+      if (receiver !== undefined && incident !== undefined && !this.#sent.has(queued.id)) {
+        try {
+          await send(receiver, alertOf(queued, incident, this.#host));
+          this.#sent.add(queued.id);
+        } catch (error) {
+          settle = () => this.#failed(queued, error);
+        }
+      }
+      if (this.#stopped) return;
+      settle();
+      this.#sent.delete(queued.id);
     } catch (error) {
-      if (!this.#stopped) this.#failed(queued, error);
+      this.#log.error({ receiver: queued.receiver }, `what became of an alert is not written: ${errorLine(error)}`);
+      await later(WRITE_AGAIN_MS, undefined, { ref: false });
     } finally {
       this.#busy.delete(queued.receiver);
       this.wake();

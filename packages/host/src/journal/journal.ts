@@ -267,8 +267,9 @@ export class Journal {
   /** Whether this is another boot of the host than the last time: runs of guests then count anew. */
   hostBooted(boot: string): boolean {
     const before = this.#get("SELECT boot FROM host")?.boot;
+    if (before === boot) return false; // nothing to write: a full disk is no reason not to start
     this.#run("INSERT OR REPLACE INTO host (id, boot) VALUES (1, ?)", boot);
-    return before !== boot;
+    return true;
   }
 
   #kept(row: Row): KeptIncident {
