@@ -213,6 +213,18 @@ suite("Debian's stock cloud kernel, which has a driver for no emulated watchdog 
     await guest.nextEvent("WATCHDOG", { ...FIRE, sinceMs: atMs + 1 });
   });
 
+  test("is reset while the timer runs: that goes on, and ends no boot that takes longer", async (t) => {
+    const guest = await boot(t, "cloud");
+    await start(guest, 3); // shorter than an emulated boot
+    await untilFed(guest);
+    const reset = performance.now();
+    await assert.rejects(guest.run("echo b > /proc/sysrq-trigger; sleep 1000", SOON), /the guest was reset/);
+    await guest.nextBoot({ ...SOON, sinceMs: reset });
+    await sh(guest, "sleep 5");
+    assert.equal(fires(guest), 0);
+    assert.equal(guest.boots.length, 2);
+  });
+
   test("has no driver loaded: the guest is told to be unprotected, and nothing ticks", async (t) => {
     const image = await buildImage((line) => t.diagnostic(line), "cloud");
     const guest = await bootTestGuest({ image, machine: "q35", acpiTables: [table] });
