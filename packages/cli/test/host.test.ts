@@ -131,6 +131,32 @@ test("a reload takes a new configuration, and nothing is lost", async (t) => {
   assert.match((await ask("status")).stdout, /, looking only, since /);
 });
 
+test("signals that come while a reload is under way end nothing, and are obeyed after it", async (t) => {
+  const { host, ask } = await hostOf(t, "storm");
+  await logged(host, "nothing is touched");
+  for (const _ of Array(20)) host.child.kill("SIGHUP");
+  await logged(host, "reloaded");
+  host.child.kill("SIGHUP");
+  await logged(host, "reloaded");
+  assert.equal((await ask("status")).code, 0);
+  host.child.kill("SIGHUP");
+  host.child.kill("SIGTERM");
+  assert.equal((await host.ended).code, 0);
+});
+
+test("a configuration with which nothing can be started is not taken", async (t) => {
+  const { config, host, ask, dir } = await hostOf(t, "unstartable");
+  await logged(host, "nothing is touched");
+  const refused = logged(host, "not reloaded, the old configuration holds");
+  const text = `connect: "qemu:///session?socket=${dir}/none"\nstate: ${dir}/state\nrun: ${dir}/run\n`;
+  await writeFile(config, text);
+  host.child.kill("SIGHUP");
+  await refused;
+  host.child.kill("SIGHUP");
+  await logged(host, "not reloaded, the old configuration holds");
+  assert.equal((await ask("status")).code, 0);
+});
+
 test("--check tells a right configuration from a wrong one", async (t) => {
   const config = join(daemon.dir, "check.yaml");
   await writeFile(config, "judge:\n  silence: 90 s\n");

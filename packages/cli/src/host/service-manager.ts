@@ -3,12 +3,16 @@
  * the UNIX kind; the unit lets children notify (NotifyAccess=all). Protocol: sd_notify(3).
  */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { errorLine } from "@bernard/tools";
 import type { Logger } from "pino";
 
 export class ServiceManager {
   readonly #log: Logger;
   readonly #isThere = process.env.NOTIFY_SOCKET !== undefined;
   #alive: NodeJS.Timeout | undefined;
+  /** One after the other: a reload that is over before it was told would last for ever. */
+  #telling: Promise<unknown> = Promise.resolve();
 
   constructor(log: Logger) {
     this.#log = log;
@@ -32,7 +36,8 @@ export class ServiceManager {
 
   #tell(...words: readonly string[]): void {
     if (!this.#isThere) return;
-    const child = spawn("systemd-notify", words, { stdio: "ignore" });
-    child.on("error", (error) => this.#log.warn(`systemd-notify cannot be run: ${error.message}`));
+    this.#telling = this.#telling
+      .then(() => once(spawn("systemd-notify", words, { stdio: "ignore" }), "exit"))
+      .catch((error: unknown) => this.#log.warn(`systemd-notify cannot be run: ${errorLine(error)}`));
   }
 }
