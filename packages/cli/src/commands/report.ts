@@ -1,7 +1,7 @@
 /** `bernard report`: the page of each morning. */
 import type { ReportView } from "@bernard/host/client";
 import { printable } from "@bernard/protocol";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { clientOf, type HostFlags, query, socketOption } from "../host-option.ts";
 import { incidentRows } from "../incident-words.ts";
 import { json, table } from "../print.ts";
@@ -14,11 +14,10 @@ interface Flags extends HostFlags {
 export function reportCommand(): Command {
   return new Command("report")
     .description("Tell which guests fired, hung, looped, are paused or unprotected.")
-    .option(
-      "--since <time>",
-      "yesterday, today, 24h, 2026-11-21 (default: yesterday)",
-      (text) => timeBefore(text),
-      timeBefore("yesterday"),
+    .addOption(
+      new Option("--since <time>", "yesterday, today, 24h, 2026-11-21")
+        .argParser((text) => timeBefore(text))
+        .default(timeBefore("yesterday"), "yesterday"),
     )
     .addOption(socketOption())
     .option("--json", "print a JSON object")
