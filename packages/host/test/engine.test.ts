@@ -399,7 +399,7 @@ const stories: readonly Story[] = [
       [400, agent(true)],
     ],
     until: 500,
-    told: [`250 ${SILENT} 150 s; in 120 s ${STILL}`, "250 alert silence", "400 close: calm"],
+    told: [`250 ${SILENT} 150 s; in 120 s ${STILL}`, "250 alert silence", "430 close: calm"],
   },
   {
     title: "a boot that hangs, of a guest that said hello before",

@@ -300,5 +300,6 @@ function recordOf(facts: GuestFacts, clock: Clock, isNewBoot: boolean): GuestRec
 
 function incidentOf({ id, uuid, name, signs }: KeptIncident, clock: Clock): Incident {
   const told = signs.map((sign) => ({ ...sign, at: timeOf(clock, sign.at) }));
-  return { id, uuid, name, signs: told, lastSignAt: told.at(-1)?.at ?? clock.now() };
+  // What happened meanwhile nobody heard: calm begins now.
+  return { id, uuid, name, signs: told, lastSignAt: clock.now() };
 }

@@ -29,7 +29,11 @@ export function decide(before: GuestRecord, input: Input, settings: Settings, ne
   let { incident } = now;
   for (const rule of rules) {
     const detail = rule.found({ before, now, input, settings });
-    if (detail === undefined || incident?.signs.some(({ sign }) => sign === rule.sign)) continue;
+    if (detail === undefined) continue;
+    if (incident?.signs.some(({ sign }) => sign === rule.sign)) {
+      incident = { ...incident, lastSignAt: input.at };
+      continue;
+    }
     const sign: Sign = { sign: rule.sign, at: input.at, detail };
     incident = withSign(incident, sign, now, nextId);
     effects.push(incident.signs.length === 1 ? { type: "open", incident } : { type: "sign", id: incident.id, sign }, {
