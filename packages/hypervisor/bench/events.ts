@@ -3,15 +3,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Measurement } from "@bernard/tools";
+import { type Measurement, median, type Scope } from "@bernard/tools";
 import { Libvirt } from "../src/libvirt/index.ts";
 import { procedures } from "../src/libvirt/procedures.ts";
 import { encode } from "../src/libvirt/xdr.ts";
 import { type Daemon, guestXml } from "../test/libvirt/daemon.ts";
 import { fakeDaemon, greeting, isCall, reply } from "../test/libvirt/fake-daemon.ts";
 import { recorded } from "../test/libvirt/recorded.ts";
-import { median } from "./median.ts";
-import type { Scope } from "./scope.ts";
 
 /** Pauses of a guest, each followed by a resume: two events. */
 const PAUSES = 200;

@@ -3,14 +3,13 @@
  * a real libvirtd with 1,000 QEMU guests.
  */
 import { randomUUID } from "node:crypto";
-import { errorLine, type Measurement, printMeasurements } from "@bernard/tools";
+import { errorLine, type Measurement, printMeasurements, withScope } from "@bernard/tools";
 import { Libvirt } from "../src/libvirt/index.ts";
 import { guestXml, sessionDaemon } from "../test/libvirt/daemon.ts";
 import { measureEventLatency, measureEventRate } from "./events.ts";
 import { startPeer } from "./peer.ts";
 import { measureResident } from "./resident.ts";
 import { measureCall, measureListing } from "./round-trips.ts";
-import { withScope } from "./scope.ts";
 
 const GUESTS = 1_000;
 

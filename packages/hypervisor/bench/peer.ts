@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Scope } from "./scope.ts";
+import type { Scope } from "@bernard/tools";
 
 export interface Peer {
   /** Milliseconds of one of `count` times the work, one after the other; see peer.py. */

@@ -6,9 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Measurement, root, run } from "@bernard/tools";
+import { type Measurement, root, run, type Scope } from "@bernard/tools";
 import type { Daemon } from "../test/libvirt/daemon.ts";
-import type { Scope } from "./scope.ts";
 
 const BERNARD = join(root, "bernard");
 

@@ -1,7 +1,6 @@
 /** One call at a time to a daemon and back, and all guests with their states, beside python3-libvirt on the same socket. */
-import type { Measurement } from "@bernard/tools";
+import { type Measurement, median } from "@bernard/tools";
 import type { Libvirt } from "../src/libvirt/index.ts";
-import { median } from "./median.ts";
 import type { Peer } from "./peer.ts";
 
 /** Pairs of ours and the peer's, right after each other. */
