@@ -11,7 +11,7 @@ import { pino } from "pino";
 import { AlertSender } from "../src/alerts/alert-sender.ts";
 import type { Receiver } from "../src/config.ts";
 import { systemClock } from "../src/daemon/clock.ts";
-import type { Sign } from "../src/engine/incident.ts";
+import type { Effect, Sign } from "../src/engine/incident.ts";
 import type { Journal } from "../src/journal/journal.ts";
 import { openJournal } from "../src/journal/open-journal.ts";
 
@@ -191,4 +191,65 @@ test("the same of the same guest is told once within a while, and kept each time
     journal.alertDone(alert.id);
   }
   assert.deepEqual(due, [1, 3]);
+});
+
+test("thousands of alerts that nobody gets any more are done with, and the next goes out", async (t) => {
+  const { promise: heard, resolve } = Promise.withResolvers<void>();
+  const url = await webhook(t, (_, response) => {
+    response.end();
+    resolve();
+  });
+  const { journal, sender } = world(t, { ops: { type: "webhook", url } });
+  const effects = Array.from({ length: 8000 }, (_, i): Effect[] => {
+    const sign: Sign = { sign: "fire", at: 0, detail: "" };
+    const opened = { id: i + 1, uuid: `${i}`, name: "web", signs: [sign], lastSignAt: 0 };
+    return [
+      { type: "open", incident: opened },
+      { type: "alert", id: i + 1, sign },
+    ];
+  });
+  journal.commit(effects.flat(), [], ["gone"], () => Date.now());
+  incident(journal, ["gone", "ops"], { id: 8001 });
+  sender.wake();
+  await heard;
+  assert.deepEqual(
+    journal.dueAlerts(Date.now() + 1000).filter(({ receiver }) => receiver === "gone"),
+    [],
+  );
+});
+
+test("a calendar that is put back by a year holds up no alert", (t) => {
+  const { journal } = world(t, {});
+  const year = 365 * 86_400_000;
+  const now = Date.now();
+  incident(journal, ["ops"], { id: 1 });
+  assert.deepEqual(
+    journal.dueAlerts(now - year).map((alert) => alert.incident),
+    [1],
+  );
+  const sign: Sign = { sign: "fire", at: now - year, detail: "" };
+  const opened = { id: 2, uuid: UUID, name: "web-1", signs: [sign], lastSignAt: sign.at };
+  journal.alertDone(journal.dueAlerts(now)[0]!.id);
+  const effects = [{ type: "open", incident: opened } as const, { type: "alert", id: 2, sign } as const];
+  journal.commit(effects, [], ["ops"], (at) => at);
+  assert.deepEqual(
+    journal.dueAlerts(now - year).map((alert) => alert.incident),
+    [2],
+    "what was told in the year to come is told again",
+  );
+});
+
+test("what is said of a webhook that fails does not hold the secret in its address", async (t) => {
+  const url = await webhook(t, (_, response) => response.writeHead(500).end());
+  const { journal } = world(t, {});
+  const { promise: said, resolve } = Promise.withResolvers<string>();
+  const log = pino({}, { write: resolve });
+  const receivers = new Map<string, Receiver>([["ops", { type: "webhook", url: `${url}hooks/S3CRET` }]]);
+  const sender = new AlertSender(journal, receivers, "node7", systemClock, log);
+  t.after(() => sender.stop());
+  incident(journal, ["ops"]);
+  sender.wake();
+  const line = await said;
+  assert.match(line, /127\.0\.0\.1:\d+ answered 500/);
+  assert.doesNotMatch(line, /S3CRET/);
 });

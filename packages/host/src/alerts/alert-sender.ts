@@ -4,13 +4,12 @@ import { errorLine } from "@bernard/tools";
 import type { Logger } from "pino";
 import type { Receiver } from "../config.ts";
 import type { Clock } from "../daemon/clock.ts";
-import type { Journal, QueuedAlert } from "../journal/journal.ts";
+import { type Journal, type QueuedAlert, RETRY_MAX_MS } from "../journal/journal.ts";
 import { alertOf } from "./alert.ts";
 import { send } from "./send.ts";
 
-/** Milliseconds until a further try: twice as long each time, within these. */
+/** Milliseconds until a further try: twice as long each time. */
 const RETRY_MS = 1_000;
-const RETRY_MAX_MS = 600_000;
 
 /** Milliseconds until a journal that could not be written is tried again. */
 const WRITE_AGAIN_MS = 10_000;
@@ -46,7 +45,9 @@ export class AlertSender {
       if (!this.#busy.has(alert.receiver)) void this.#deliver(alert);
     }
     const next = this.#journal.nextAlertAt(this.#busy);
-    if (next !== undefined) this.#timer = setTimeout(() => this.wake(), Math.max(0, next - this.#clock.date()));
+    if (next === undefined) return;
+    const waitMs = Math.min(Math.max(0, next - this.#clock.date()), RETRY_MAX_MS);
+    this.#timer = setTimeout(() => this.wake(), waitMs);
   }
 
   stop(): void {
@@ -56,11 +57,11 @@ export class AlertSender {
 
   async #deliver(queued: QueuedAlert): Promise<void> {
     const receiver = this.#receivers.get(queued.receiver);
-    const incident = this.#journal.incident(queued.incident);
     this.#busy.add(queued.receiver);
     try {
+      const incident = this.#journal.incident(queued.incident);
       let settle = () => this.#journal.alertDone(queued.id);
-      // What is in the configuration no more is done with.
+      if (receiver === undefined) settle = () => this.#journal.forgetReceiver(queued.receiver);
       if (receiver !== undefined && incident !== undefined && !this.#sent.has(queued.id)) {
         try {
           await send(receiver, alertOf(queued, incident, this.#host));

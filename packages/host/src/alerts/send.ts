@@ -28,7 +28,8 @@ async function post(url: string, alert: Alert): Promise<void> {
     redirect: "error",
   });
   await response.body?.cancel();
-  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  // The rest of such an address is a secret often.
+  if (!response.ok) throw new Error(`${new URL(url).host} answered ${response.status}`);
 }
 
 async function mail({ server, from, to }: Extract<Receiver, { type: "email" }>, alert: Alert): Promise<void> {
@@ -55,8 +56,9 @@ async function run([program, ...args]: readonly string[], alert: Alert): Promise
     signal: AbortSignal.timeout(SEND_MS),
     killSignal: "SIGKILL",
   });
-  child.stdin.on("error", () => {}); // it need not read
-  child.stdin.end(`${JSON.stringify(alert)}\n`);
-  const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+  const exit = once(child, "exit");
+  child.stdin?.on("error", () => {}); // it need not read
+  child.stdin?.end(`${JSON.stringify(alert)}\n`);
+  const [code, signal] = (await exit) as [number | null, NodeJS.Signals | null];
   if (code !== 0) throw new Error(`${program} ended with ${code ?? signal}`);
 }

@@ -58,6 +58,9 @@ export type Calendar = (at: number) => number;
 /** Milliseconds in which a receiver is not told the same of the same guest again; the incident is kept all the same. */
 const TOLD_MS = 15 * 60_000;
 
+/** Longest wait between two tries, in milliseconds: what is due later than that was queued before the calendar was put back. */
+export const RETRY_MAX_MS = 600_000;
+
 /** Its pages can be read, and contradict each other. */
 export class CorruptJournalError extends Error {}
 
@@ -143,15 +146,20 @@ export class Journal {
     return this.#all("SELECT * FROM incident WHERE closed_at IS NULL ORDER BY id").map((row) => this.#kept(row));
   }
 
-  /** Deletes closed incidents that ended before then; returns their numbers. */
+  /** Deletes closed incidents that ended before then, and whom their like was told; returns their numbers. */
   forgetIncidents(before: number): number[] {
+    this.#run("DELETE FROM told WHERE at < ?", before);
     return this.#all("DELETE FROM incident WHERE closed_at < ? RETURNING id", before).map((row) => Number(row.id));
   }
 
   /** Of each receiver the oldest alert that is due. */
   dueAlerts(now: number): QueuedAlert[] {
     // SQLite takes the other columns from the row of the minimum.
-    const rows = this.#all("SELECT *, min(id) FROM alert WHERE next_try_at <= ? GROUP BY receiver ORDER BY id", now);
+    const rows = this.#all(
+      "SELECT *, min(id) FROM alert WHERE next_try_at <= ?1 OR next_try_at > ?1 + ?2 GROUP BY receiver ORDER BY id",
+      now,
+      RETRY_MAX_MS,
+    );
     return rows.map((row) => ({
       id: Number(row.id),
       receiver: String(row.receiver),
@@ -171,6 +179,11 @@ export class Journal {
   /** It has arrived, or is given up. */
   alertDone(id: number): void {
     this.#run("DELETE FROM alert WHERE id = ?", id);
+  }
+
+  /** Nobody of that name gets alerts any more. */
+  forgetReceiver(receiver: string): void {
+    this.#run("DELETE FROM alert WHERE receiver = ?", receiver);
   }
 
   alertFailed(id: number, nextTryAt: number): void {
@@ -233,7 +246,7 @@ export class Journal {
       guest,
       sign,
     )?.at;
-    if (typeof told === "number" && at - told < TOLD_MS) return;
+    if (typeof told === "number" && at >= told && at - told < TOLD_MS) return;
     this.#run("INSERT OR REPLACE INTO told (receiver, guest, sign, at) VALUES (?, ?, ?, ?)", receiver, guest, sign, at);
     this.#run(
       "INSERT INTO alert (receiver, incident, sign, next_try_at) VALUES (?, ?, ?, ?)",
