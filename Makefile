@@ -75,8 +75,9 @@ docs: setup ## write the tables in docs/ from what the program says of itself, a
 docs-kernels: setup ## boot each of Debian's kernels and write docs/guest/kernels.md: ten minutes, half a gigabyte
 	@$(NODE) testbed/kernels/main.ts
 
-package: setup ## build the .deb, .rpm and .tar.gz of bernard-guest, with SBOM and SHA256SUMS, into build/package/
+package: setup ## build the .deb, .rpm and .tar.gz of bernard-guest and of bernard, with SBOM and SHA256SUMS, into build/package/
 	@$(NODE) packages/guest/package/main.ts
+	@$(NODE) --disable-warning=ExperimentalWarning packages/cli/package/main.ts
 
 bench: prepared ## the numbers that we promise, beside watchdog 5.16 and libvirt's own clients in the same run
 	@$(NODE) packages/watchdog/bench/main.ts
