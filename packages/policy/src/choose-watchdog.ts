@@ -24,12 +24,17 @@ export type WatchdogChoice =
       readonly action: WatchdogAction;
       /** Whether the guest has the device already. */
       readonly kept: boolean;
+      /**
+       * A device that must be declared beside it: libvirt before 9.1 knows no itco, and where it knows of no device at all, it
+       * gives none an action and crashes when one fires.
+       */
+      readonly beside: "i6300esb" | undefined;
       /** Models of declared devices that must go: no driver, no such bus, or another was asked for. */
       readonly replaces: readonly WatchdogModel[];
       /** Linux's driver, without which the device does nothing; nobody outside the guest can know whether it is there. */
       readonly driver: string;
-      /** What its operator should know of the action. */
-      readonly warning: string | undefined;
+      /** What its operator should know of the action, or of the device in that system. */
+      readonly warnings: readonly string[];
     }
   | { readonly refused: string; readonly hint: string };
 
@@ -38,7 +43,10 @@ const DRIVERS: Readonly<Record<WatchdogModel, string>> = {
   ib700: "ib700wdt",
   itco: "iTCO_wdt",
   diag288: "diag288_wdt",
+  wdat: "wdat_wdt",
 };
+
+const UNTESTED = "nobody has seen Windows feed it yet: docs/host/wdat.md has the steps to see it";
 
 const WARNINGS: Readonly<Partial<Record<WatchdogAction, string>>> = {
   pause: "paused by its watchdog, it stays so until somebody on the host resets it",
@@ -50,29 +58,40 @@ const WARNINGS: Readonly<Partial<Record<WatchdogAction, string>>> = {
 };
 
 export function chooseWatchdog(need: WatchdogNeed): WatchdogChoice {
-  if (need.os?.startsWith("http://microsoft.com/")) {
-    return { refused: "Windows has no driver for any watchdog device of QEMU's", hint: "watch it from the host alone" };
-  }
+  // Where the table is, what stands beside it is there for its sake.
+  const asked = need.model ?? need.watchdogs.find(({ model }) => model === "wdat")?.model;
   const kept = need.watchdogs.find(
-    ({ model, origin }) => origin !== "outside" && [undefined, model].includes(need.model) && fits(model, need),
+    ({ model, origin }) =>
+      (origin !== "outside" || model === "wdat") && [undefined, model].includes(asked) && fits(model, need),
   );
   const wanted = need.model === undefined ? preferred(need) : [need.model];
   const model = WATCHDOG_MODELS.find((each) => each === kept?.model) ?? wanted.find((each) => fits(each, need));
   if (model === undefined) return refusal(wanted[0], need);
   const action = need.action ?? "reset";
+  const beside = model === "wdat" && !isKnownItco(need) ? "i6300esb" : undefined;
   // A model that we do not know is left to whoever declared it.
-  const declared = WATCHDOG_MODELS.filter((each) =>
-    need.watchdogs.some((there) => there.model === each && there.origin === "declared"),
-  );
+  const removable = WATCHDOG_MODELS.filter((each) => isRemovable(each, need) && each !== beside);
+  const goes = (each: WatchdogModel) => (need.model === undefined ? !fits(each, need) : each !== model);
+  const untested = model === "wdat" && isWindows(need) ? [UNTESTED] : [];
   return {
     model,
     action,
     kept: kept !== undefined,
-    replaces: declared.filter((each) => (need.model === undefined ? !fits(each, need) : each !== model)),
+    beside,
+    replaces: removable.filter(goes),
     driver: DRIVERS[model],
-    warning: WARNINGS[action],
+    warnings: [...untested, ...(WARNINGS[action] === undefined ? [] : [WARNINGS[action]])],
   };
 }
+
+const isRemovable = (model: WatchdogModel, { watchdogs }: WatchdogNeed): boolean =>
+  watchdogs.some((each) => each.model === model && (each.origin === "declared" || model === "wdat"));
+
+/** libvirt has it in the guest's XML, and with it its action. */
+const isKnownItco = ({ watchdogs }: WatchdogNeed): boolean =>
+  watchdogs.some(({ model, origin }) => (model === "itco" || model === "wdat") && origin === "implicit");
+
+const isWindows = ({ os }: WatchdogNeed): boolean => os?.startsWith("http://microsoft.com/") ?? false;
 
 /** The models for a machine, the best first; none where we do not know the machine. */
 function preferred({ architecture, machine, watchdogs }: WatchdogNeed): WatchdogModel[] {
@@ -84,6 +103,12 @@ function preferred({ architecture, machine, watchdogs }: WatchdogNeed): Watchdog
 }
 
 function refusal(model: WatchdogModel | undefined, need: WatchdogNeed): WatchdogChoice {
+  if (isWindows(need) && model !== "wdat") {
+    const refused = "Windows has no driver for any watchdog device of QEMU's";
+    // Never chosen for it: nobody has seen what Windows does with it.
+    if (isQ35(need.machine)) return { refused, hint: `--model wdat may do for it: ${UNTESTED}` };
+    return { refused, hint: "watch it from the host alone; on q35 --model wdat may do for it" };
+  }
   const hint = "name another by --model";
   if (model !== undefined) return { refused: obstacle(model, need)!, hint };
   const refused = obstacle("i6300esb", need) ?? `no watchdog device is known to be right for ${machineOf(need)}`;
@@ -95,6 +120,7 @@ const fits = (model: string, need: WatchdogNeed): boolean => obstacle(model, nee
 /** Why a guest cannot have that device, if it cannot. */
 function obstacle(model: string, need: WatchdogNeed): string | undefined {
   const inThis = `this guest is ${machineOf(need)}`;
+  if (isWindows(need) && model !== "wdat") return "Windows has no driver for it";
   switch (model) {
     case "i6300esb":
       if (/^(isapc|microvm)/.test(need.machine)) return `i6300esb is a PCI device, and ${need.machine} has no PCI bus`;
@@ -110,6 +136,8 @@ function obstacle(model: string, need: WatchdogNeed): string | undefined {
       return "libvirt has itco since 9.1, and this one does not show it";
     case "diag288":
       return need.architecture === "s390x" ? undefined : `diag288 is a device of s390x, and ${inThis}`;
+    case "wdat":
+      return isQ35(need.machine) ? undefined : `wdat is a table for q35's own timer, and ${inThis}`;
     default:
       return `${model} is no watchdog device known here`;
   }

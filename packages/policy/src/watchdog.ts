@@ -3,7 +3,8 @@
  * Reference: https://libvirt.org/formatdomain.html#watchdog-devices
  */
 
-export const WATCHDOG_MODELS = ["i6300esb", "ib700", "itco", "diag288"] as const;
+/** `wdat` is ours: an itco that the guest is told of by an ACPI table, so that any system's own driver is enough. */
+export const WATCHDOG_MODELS = ["i6300esb", "ib700", "itco", "diag288", "wdat"] as const;
 export type WatchdogModel = (typeof WATCHDOG_MODELS)[number];
 
 /** `dump` is libvirt's own: it pauses the guest, dumps its memory and resumes it, hung as it is. */

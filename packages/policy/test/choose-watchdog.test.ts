@@ -15,6 +15,8 @@ const need = (given: Partial<WatchdogNeed>): WatchdogNeed => ({
 
 const itco = { model: "itco", origin: "implicit" } as const;
 const declared = (model: string) => ({ model, origin: "declared" }) as const;
+const outside = (model: string) => ({ model, origin: "outside" }) as const;
+const implicitWdat = { model: "wdat", origin: "implicit" } as const;
 const rhel = (version: string) => `http://redhat.com/rhel/${version}`;
 const q35 = { machine: "pc-q35-9.0", watchdogs: [itco] } as const;
 
@@ -58,6 +60,24 @@ const CHOICES: readonly (readonly [Partial<WatchdogNeed>, string])[] = [
   [{ architecture: "armv7l", machine: "virt" }, "adds i6300esb"],
   [{ architecture: "s390x", machine: "s390-ccw-virtio-8.2" }, "adds diag288"],
   [{ architecture: "s390x", machine: "s390-ccw-virtio-8.2", watchdogs: [declared("diag288")] }, "keeps diag288"],
+  // The ACPI table: by request alone, and with a device that libvirt knows, where it knows no itco.
+  [{ ...q35, model: "wdat" }, "adds wdat"],
+  [{ machine: "pc-q35-7.2", model: "wdat" }, "adds wdat beside i6300esb"],
+  [{ machine: "pc-q35-7.2", model: "wdat", watchdogs: [declared("i6300esb")] }, "adds wdat beside i6300esb"],
+  [{ machine: "pc-q35-8.2", model: "wdat", watchdogs: [outside("itco")] }, "adds wdat beside i6300esb"],
+  [{ machine: "pc-q35-7.2", model: "wdat", watchdogs: [declared("ib700")] }, "adds wdat beside i6300esb for ib700"],
+  [{ ...q35, model: "wdat", watchdogs: [declared("i6300esb"), itco] }, "adds wdat for i6300esb"],
+  [{ ...q35, model: "wdat", os: "http://microsoft.com/win/2k22" }, "adds wdat"],
+  [{ machine: "pc-q35-7.2", watchdogs: [declared("i6300esb"), outside("wdat")] }, "keeps wdat beside i6300esb"],
+  [{ machine: "pc-q35-7.2", watchdogs: [outside("wdat")] }, "keeps wdat beside i6300esb"],
+  [{ ...q35, watchdogs: [implicitWdat] }, "keeps wdat"],
+  [{ ...q35, watchdogs: [implicitWdat], model: "wdat" }, "keeps wdat"],
+  [{ ...q35, watchdogs: [implicitWdat], os: "http://microsoft.com/win/11" }, "keeps wdat"],
+  [{ ...q35, watchdogs: [implicitWdat], model: "i6300esb" }, "adds i6300esb for wdat"],
+  [
+    { machine: "pc-q35-7.2", watchdogs: [declared("i6300esb"), outside("wdat")], model: "i6300esb" },
+    "keeps i6300esb for wdat",
+  ],
   // A machine that we do not know is its operator's business.
   [{ architecture: "riscv64", machine: "virt", model: "i6300esb" }, "adds i6300esb"],
 ];
@@ -67,6 +87,13 @@ const REFUSALS: readonly (readonly [Partial<WatchdogNeed>, RegExp])[] = [
   [{ os: "http://microsoft.com/win/2k22" }, /^Windows has no driver/],
   [{ ...q35, os: "http://microsoft.com/win/11" }, /^Windows has no driver/],
   [{ os: "http://microsoft.com/win/10", watchdogs: [declared("i6300esb")] }, /^Windows has no driver/],
+  [{ model: "i6300esb", ...q35, os: "http://microsoft.com/win/11" }, /^Windows has no driver/],
+  [
+    { model: "wdat", os: "http://microsoft.com/win/11" },
+    /^wdat is a table for q35's own timer, and this guest is pc-i/,
+  ],
+  [{ model: "wdat" }, /^wdat is a table for q35's own timer, and this guest is pc-i440fx-7\.2 \(x86_64\)$/],
+  [{ model: "wdat", machine: "virt-7.2", architecture: "aarch64" }, /^wdat is a table for q35's own timer/],
   [{ os: rhel("5.11") }, /^RHEL supports i6300esb since 6\.0, and this guest has 5\.11$/],
   [{ os: rhel("5-unknown") }, /^RHEL supports i6300esb since 6\.0, and this guest has 5$/],
   [{ os: "http://oracle.com/ol/5.8" }, /^RHEL supports i6300esb since 6\.0/],
@@ -88,8 +115,9 @@ for (const [given, expected] of CHOICES) {
   test(`${JSON.stringify(given)}: ${expected}`, () => {
     const choice = chooseWatchdog(need(given));
     assert.ok("model" in choice, JSON.stringify(choice));
-    const { kept, model, replaces, action } = choice;
-    const words = [kept ? "keeps" : "adds", model, ...(replaces.length > 0 ? ["for", ...replaces] : [])];
+    const { kept, model, beside, replaces, action } = choice;
+    const company = beside === undefined ? [] : ["beside", beside];
+    const words = [kept ? "keeps" : "adds", model, ...company, ...(replaces.length > 0 ? ["for", ...replaces] : [])];
     assert.equal(words.join(" "), expected);
     assert.equal(action, "reset");
   });
@@ -109,6 +137,16 @@ test("an action is what was asked for, and its price is told; reset is the only 
     const choice = chooseWatchdog(need({ action }));
     assert.ok("model" in choice);
     assert.equal(choice.action, action);
-    assert.equal(choice.warning === undefined, action === "reset", action);
+    assert.equal(choice.warnings.length, action === "reset" ? 0 : 1, action);
   }
+});
+
+test("for Windows the table is what may do: it is named, never chosen, and told to be untested", () => {
+  const windows = { ...q35, os: "http://microsoft.com/win/2k22" };
+  const refused = chooseWatchdog(need(windows));
+  assert.ok("hint" in refused);
+  assert.match(refused.hint, /^--model wdat may do for it: nobody has seen/);
+  const asked = chooseWatchdog(need({ ...windows, model: "wdat" }));
+  assert.ok("model" in asked);
+  assert.match(asked.warnings.join(), /^nobody has seen Windows feed it/);
 });
