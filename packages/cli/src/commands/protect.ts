@@ -1,5 +1,6 @@
 /** `bernard protect GUEST`: gives a guest of libvirt's the right watchdog device and Bernard's channel. */
 import { WATCHDOG_ACTIONS, WATCHDOG_MODELS, type WatchdogAction, type WatchdogModel } from "@bernard/policy";
+import { q35Wdat, writeWdat } from "@bernard/watchdog";
 import { Command, Option } from "commander";
 import { type ChangeFlags, changeGuest, withChangeOptions } from "../change-guest.ts";
 
@@ -20,6 +21,9 @@ export function protectCommand(): Command {
       ),
     );
   return withChangeOptions(command).action(async (name: string, { model, action, ...flags }: Flags) => {
-    process.exitCode = await changeGuest(flags, (protector) => protector.planProtection(name, { model, action }));
+    const table = writeWdat(q35Wdat);
+    process.exitCode = await changeGuest(flags, (protector) =>
+      protector.planProtection(name, { model, action, table }),
+    );
   });
 }

@@ -3,6 +3,7 @@
  * running guest as far as libvirt and the bus allow. What follows a definition that is written is told, never undone.
  */
 import { homedir } from "node:os";
+import { join } from "node:path";
 import { chooseWatchdog, type WatchdogAction, type WatchdogChoice, type WatchdogModel } from "@bernard/policy";
 import { CHANNEL_NAME, printable } from "@bernard/protocol";
 import type { XmlElement } from "@rgrove/parse-xml";
@@ -11,6 +12,7 @@ import type { Guest, Hypervisor, Owner } from "../hypervisor.ts";
 import { LibvirtHypervisor } from "./adapter.ts";
 import { hypervisorError } from "./adapter-errors.ts";
 import { domainOf } from "./adapter-guests.ts";
+import { TABLE_FILE, type TableRoad, tableObstacle } from "./domain-xml/acpi-table.ts";
 import { type DomainXml, parseDomain } from "./domain-xml/parse.ts";
 import {
   CHANNEL_XML,
@@ -24,12 +26,15 @@ import { LibvirtRefusedError } from "./errors.ts";
 import { Libvirt } from "./libvirt.ts";
 import { CIB, pacemakerOwner } from "./pacemaker.ts";
 import type { Args, Procedures, Result } from "./procedures.ts";
+import { putTable } from "./put-table.ts";
 import { parseUri } from "./uri.ts";
 
 export interface ProtectRequest {
   /** Undefined: what is right for the guest. */
   readonly model: WatchdogModel | undefined;
   readonly action: WatchdogAction | undefined;
+  /** The ACPI table that the model wdat is. */
+  readonly table: Uint8Array;
 }
 
 /**
@@ -56,6 +61,8 @@ export interface Plan {
   /** Undefined for a transient guest: libvirt keeps no definition of it. */
   readonly definition: { readonly before: string; readonly after: string } | undefined;
   readonly parts: readonly Part[];
+  /** A file on the host that must be there first. */
+  readonly file: { readonly path: string; readonly bytes: Uint8Array } | undefined;
 }
 
 /** One thing that shall be so. */
@@ -90,17 +97,27 @@ const OWNERS_WAY: Readonly<Record<Owner["name"], string>> = {
   proxmox: "use qm set VMID --watchdog",
 };
 
+/** What every libvirt's AppArmor profile and SELinux policy let each QEMU read, whoever wrote its XML: docs/decisions/0021-wdat.md. */
+const SYSTEM_TABLES = "/usr/share/qemu";
+
+type Choice = Extract<WatchdogChoice, { kept: boolean }>;
+
 export class Protector {
   readonly #hypervisor: Hypervisor;
   readonly #libvirt: Libvirt;
-  /** Where a cluster on this machine would keep its configuration; undefined for guests elsewhere. */
-  readonly #cib: string | undefined;
+  /** Where a cluster on this machine would keep its configuration, and the folder for ACPI tables; undefined for guests elsewhere. */
+  readonly #here: { readonly cib: string; readonly tables: string } | undefined;
   readonly #deadlineMs: number;
 
-  private constructor(hypervisor: Hypervisor, libvirt: Libvirt, cib: string | undefined, deadlineMs: number) {
+  private constructor(
+    hypervisor: Hypervisor,
+    libvirt: Libvirt,
+    here: { readonly cib: string; readonly tables: string } | undefined,
+    deadlineMs: number,
+  ) {
     this.#hypervisor = hypervisor;
     this.#libvirt = libvirt;
-    this.#cib = cib;
+    this.#here = here;
     this.#deadlineMs = deadlineMs;
   }
 
@@ -109,8 +126,15 @@ export class Protector {
     const hypervisor = await LibvirtHypervisor.open(uri);
     try {
       const around = { uid: process.getuid?.() ?? 0, home: homedir(), runtimeDir: process.env.XDG_RUNTIME_DIR };
-      const isHere = parseUri(uri, false, around).ssh === undefined;
-      return new Protector(hypervisor, await Libvirt.open(uri), isHere ? cib : undefined, deadlineMs);
+      const { name, ssh } = parseUri(uri, false, around);
+      const own = process.env.XDG_DATA_HOME || join(around.home, ".local/share");
+      const tables = name.endsWith("/session") ? own : SYSTEM_TABLES;
+      return new Protector(
+        hypervisor,
+        await Libvirt.open(uri),
+        ssh === undefined ? { cib, tables } : undefined,
+        deadlineMs,
+      );
     } catch (error) {
       hypervisor.close();
       throw hypervisorError(hypervisor.title, error);
@@ -118,21 +142,20 @@ export class Protector {
   }
 
   /** @throws HypervisorError, `unsupported` where the guest can have no such device */
-  async planProtection(nameOrUuid: string, { model, action }: ProtectRequest): Promise<Plan> {
+  async planProtection(nameOrUuid: string, { model, action, table: bytes }: ProtectRequest): Promise<Plan> {
     const { guest, owner, defined, live, known } = await this.#look(nameOrUuid);
     const choice = chooseWatchdog({ ...known.hardware, model, action });
-    if ("refused" in choice) {
-      const why = printable(`guest ${guest.name} cannot be protected: ${choice.refused}`);
-      throw new HypervisorError("unsupported", why, { hint: choice.hint });
-    }
-    const edited = protectedXml(known, choice);
+    if ("refused" in choice) throw cannotProtect(guest, choice.refused, choice.hint);
+    const table = choice.model === "wdat" ? await this.#tableRoad(guest, known) : undefined;
+    const edited = protectedXml(known, { ...choice, table });
     return {
       guest,
       owner,
       lines: edited.lines,
-      notes: notesOn(choice, known),
+      notes: notesOn(choice, known, table),
       definition: definitionOf(defined, edited),
       parts: [...this.#watchdogParts(guest, choice, defined, live), this.#channelPart(guest, defined, live)],
+      file: table && defined && this.#here && { path: table.path, bytes },
     };
   }
 
@@ -140,13 +163,16 @@ export class Protector {
   async planRemoval(nameOrUuid: string): Promise<Plan> {
     const { guest, owner, defined, live, known } = await this.#look(nameOrUuid);
     const edited = unprotectedXml(known);
-    const models = new Set([...declaredIn(defined), ...declaredIn(live)]);
+    const models = new Set([...removableIn(defined), ...removableIn(live)]);
     const itco = known.hardware.watchdogs.some(({ origin }) => origin === "implicit");
-    const notes = itco ? ["its itco is part of the machine and stays; it fires only if the guest starts it"] : [];
+    const notes = [
+      ...(itco ? ["its itco is part of the machine and stays; it fires only if the guest starts it"] : []),
+      ...known.tables.flatMap(({ ours, path }) => (ours ? [`${path} stays, for other guests`] : [])),
+    ];
     const parts = [...models].map((model) => ({
       what: `no watchdog ${model}`,
-      defined: defined && !declaredIn(defined).includes(model),
-      live: live && !declaredIn(live).includes(model),
+      defined: defined && !removableIn(defined).includes(model),
+      live: live && !removableIn(live).includes(model),
       make:
         model === "i6300esb"
           ? () => this.#detach(guest, live!, (domain) => device(domain, model))
@@ -165,6 +191,7 @@ export class Protector {
       notes,
       definition: definitionOf(defined, edited),
       parts: [...parts, noChannel],
+      file: undefined,
     };
   }
 
@@ -183,6 +210,7 @@ export class Protector {
         hint: `${OWNERS_WAY[owner.name]}, or change it all the same with --force`,
       });
     }
+    if (plan.file !== undefined) await putTable(plan.file.path, plan.file.bytes);
     if (changes) await this.#define(guest, definition);
     const outcomes: Change[] = [];
     for (const part of plan.parts) outcomes.push(await this.#make(part));
@@ -230,38 +258,59 @@ export class Protector {
     const known = defined ?? live;
     if (known === undefined) throw new HypervisorError("gone", printable(`guest ${guest.name} is gone`));
     const marked = live?.hardware.owner ?? defined?.hardware.owner;
-    const owner = marked ?? (this.#cib === undefined ? undefined : await pacemakerOwner(guest.name, this.#cib));
+    const owner = marked ?? (this.#here && (await pacemakerOwner(guest.name, this.#here.cib)));
     return { guest, owner, defined, live, known };
   }
 
-  #watchdogParts(
-    guest: Guest,
-    choice: Extract<WatchdogChoice, { kept: boolean }>,
-    defined: DomainXml | undefined,
-    live: DomainXml | undefined,
-  ): Part[] {
-    const { model, action, replaces } = choice;
+  /** Which file gives the guest our table, and by what: as it is given already, or as this libvirt can. */
+  async #tableRoad(guest: Guest, known: DomainXml): Promise<TableRoad> {
+    const obstacle = tableObstacle(known);
+    if (obstacle !== undefined) throw cannotProtect(guest, `the table of wdat is not for it: ${obstacle}`, OTHER_MODEL);
+    const there = known.tables[0];
+    if (there === undefined && this.#here === undefined) {
+      const why = "the table of wdat is a file, and its host is another machine";
+      throw cannotProtect(guest, why, "run bernard protect on the guest's own host");
+    }
+    const version = (await this.#hypervisor.libvirtVersion()) ?? "";
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    return {
+      path: there?.path ?? join(this.#here!.tables, TABLE_FILE),
+      by: major > 11 || (major === 11 && minor >= 2) ? "acpi" : "qemu:commandline",
+    };
+  }
+
+  #watchdogParts(guest: Guest, choice: Choice, defined: DomainXml | undefined, live: DomainXml | undefined): Part[] {
+    const { model, action, beside, replaces } = choice;
     const what = `watchdog ${model}`;
-    const has = (domain: DomainXml | undefined) => domain && device(domain, model) !== undefined;
+    const has = (domain: DomainXml | undefined) => domain && isThere(domain, model);
     const acts = (domain: DomainXml | undefined) => domain && has(domain) && domain.hardware.action === action;
     const gone = replaces.map((each) => ({
       what: `no watchdog ${each}`,
-      defined: defined && !declaredIn(defined).includes(each),
-      live: live && !declaredIn(live).includes(each),
+      defined: defined && !removableIn(defined).includes(each),
+      live: live && !removableIn(live).includes(each),
       make: "a device is replaced while the guest is off",
+    }));
+    const company = (beside === undefined ? [] : [beside]).map((each) => ({
+      what: `watchdog ${each} beside it`,
+      defined: defined && isThere(defined, each),
+      live: live && isThere(live, each),
+      make: "it comes with the table",
     }));
     if (has(live) && !acts(live)) {
       return [
         ...gone,
         { what, defined: has(defined), live: true, make: "" },
         { what: `action ${action}`, defined: acts(defined), live: false, make: () => this.#setAction(guest, action) },
+        ...company,
       ];
     }
     const make =
       model === "i6300esb"
         ? () => this.#plugIn(guest, live!, action)
-        : `libvirt plugs no ${model} into a running guest`;
-    return [...gone, { what: `${what}, action ${action}`, defined: acts(defined), live: has(live), make }];
+        : model === "wdat"
+          ? "QEMU takes an ACPI table when it starts"
+          : `libvirt plugs no ${model} into a running guest`;
+    return [...gone, { what: `${what}, action ${action}`, defined: acts(defined), live: has(live), make }, ...company];
   }
 
   #channelPart(guest: Guest, defined: DomainXml | undefined, live: DomainXml | undefined): Part {
@@ -370,15 +419,36 @@ function definitionOf(defined: DomainXml | undefined, { xml }: Edited): Plan["de
   return defined && { before: defined.source, after: xml };
 }
 
-const declaredIn = (domain: DomainXml | undefined): string[] =>
-  domain?.hardware.watchdogs.filter(({ origin }) => origin === "declared").map(({ model }) => model) ?? [];
+/** Whether libvirt knows of it: what others put in behind its back is no protection of ours. Our table is. */
+const isThere = (domain: DomainXml, model: string): boolean =>
+  model === "wdat"
+    ? domain.hardware.watchdogs.some((each) => each.model === "wdat")
+    : device(domain, model) !== undefined;
 
-function notesOn({ driver, warning }: Extract<WatchdogChoice, { kept: boolean }>, { hardware }: DomainXml): string[] {
+const removableIn = (domain: DomainXml | undefined): string[] =>
+  domain?.hardware.watchdogs
+    .filter(({ model, origin }) => origin === "declared" || model === "wdat")
+    .map(({ model }) => model) ?? [];
+
+const OTHER_MODEL = "name another by --model";
+
+function cannotProtect(guest: Guest, why: string, hint: string): HypervisorError {
+  return new HypervisorError("unsupported", printable(`guest ${guest.name} cannot be protected: ${why}`), { hint });
+}
+
+function notesOn(
+  { model, driver, warnings, beside }: Choice,
+  { hardware }: DomainXml,
+  table: TableRoad | undefined,
+): string[] {
   const outside = hardware.watchdogs.filter(({ origin }) => origin === "outside");
+  const others = table === undefined ? outside : outside.filter((each) => !["itco", "wdat"].includes(each.model));
   return [
     `the guest needs the driver ${driver}, and bernard-guest to feed the device`,
-    ...(warning === undefined ? [] : [warning]),
-    ...outside.map(({ model }) => `it has an ${model} besides that libvirt does not know of`),
+    ...(table === undefined ? [] : [`its ACPI table is ${table.path}, by ${table.by}`]),
+    ...(beside === undefined ? [] : [`its ${beside} carries the action: this libvirt knows no ${model}`]),
+    ...warnings,
+    ...others.map((each) => `it has an ${each.model} besides that libvirt does not know of`),
   ];
 }
 

@@ -1,6 +1,6 @@
 /** Guests of a real libvirtd are protected and unprotected: what is written, what holds at once, and what is refused. */
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { WATCHDOG_ACTIONS } from "@bernard/policy";
@@ -23,13 +23,19 @@ const PAUSED = 1;
 const VALIDATE = 1;
 const DEFINITION = 3;
 
-const right: ProtectRequest = { model: undefined, action: undefined };
+/** A header and no entry: all that QEMU asks for. */
+const table = Buffer.alloc(68);
+table.write("WDAT");
+table.writeUInt32LE(table.length, 4);
+
+const right: ProtectRequest = { model: undefined, action: undefined, table };
 
 let daemon: Daemon;
 let libvirt: Libvirt;
 const ended: (() => unknown)[] = [];
 before(async () => {
   daemon = await sessionDaemon({ after: (end: () => unknown) => ended.push(end) } as Pick<TestContext, "after">);
+  process.env.XDG_DATA_HOME = daemon.dir;
   libvirt = await Libvirt.open(daemon.uri("qemu:///session"));
   ended.unshift(() => libvirt.close());
 });
@@ -44,7 +50,15 @@ interface Parts {
   readonly metadata?: string;
   readonly kernel?: string;
   readonly features?: string;
+  readonly os?: string;
+  /** For QEMU. */
+  readonly args?: readonly string[];
 }
+
+/** A bridge to PCI, and a port for one device more: libvirt adds what is missing, and it stays. */
+const TO_PCI = ["pcie-root", "pcie-root-port", "pcie-to-pci-bridge", "pcie-root-port"]
+  .map((model, index) => `<controller type='pci' index='${index}' model='${model}'/>`)
+  .join("");
 
 const SERIAL_BUS = "<controller type='virtio-serial' index='0'/>";
 
@@ -55,12 +69,14 @@ const xmlOf = ({
   metadata = "",
   kernel = daemon.kernel,
   features = "<acpi/>",
+  os = "",
+  args = [],
 }: Parts) =>
   `<domain type='qemu'>
   <name>${name}</name>
   <metadata>${metadata}</metadata>
   <memory unit='MiB'>32</memory>
-  <os><type arch='x86_64' machine='${machine}'>hvm</type><kernel>${kernel}</kernel></os>
+  <os><type arch='x86_64' machine='${machine}'>hvm</type><kernel>${kernel}</kernel>${os}</os>
   <features>${features}</features>
   <devices>
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
@@ -69,6 +85,9 @@ const xmlOf = ({
     <serial type='pty'/>
     <memballoon model='none'/>
   </devices>
+  <q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'>
+    ${args.map((value) => `<q:arg value='${value}'/>`).join("")}
+  </q:commandline>
 </domain>`;
 
 /** A guest with a definition, gone with the test. */
@@ -157,10 +176,7 @@ test("a q35 of this libvirt takes the device when it starts, and so it says", as
 });
 
 test("a q35 with a bridge to PCI takes it as it runs", async (t) => {
-  const bridge = ["pcie-root", "pcie-root-port", "pcie-to-pci-bridge"]
-    .map((model, index) => `<controller type='pci' index='${index}' model='${model}'/>`)
-    .join("");
-  const domain = await started(t, { machine: "q35", devices: bridge });
+  const domain = await started(t, { machine: "q35", devices: TO_PCI });
   assert.equal((await protect(t, "guest"))[0], "watchdog i6300esb, action reset: now");
   assert.equal(await hardware(domain, 0), "i6300esb reset");
 });
@@ -311,6 +327,128 @@ test("an ib700 stays until the next start, and without anything to remove nothin
   await libvirt.call("domainDestroyFlags", { domain, flags: 0 }, WITHIN);
   assert.deepEqual(await unprotect(t, "guest"), ["no channel org.bernard.guest.0: already"]);
 });
+
+const Q35: Parts = { machine: "q35", devices: `${TO_PCI}${SERIAL_BUS}` };
+const NEXT_START = [
+  "watchdog wdat, action reset: next-start",
+  "watchdog i6300esb beside it: next-start",
+  "channel org.bernard.guest.0: next-start",
+];
+
+test("a q35 gets the ACPI table, its timer's strap off, and a device that this libvirt knows; and loses each of them", async (t) => {
+  const domain = await defined(t, Q35);
+  const untouched = await xml(domain, DEFINITION);
+  assert.deepEqual(await protect(t, "guest", { model: "wdat" }), NEXT_START);
+  const file = join(daemon.dir, "bernard/q35.wdat");
+  assert.deepEqual(await readFile(file), table);
+  assert.equal((await stat(file)).mode & 0o777, 0o644);
+  const now = await xml(domain, DEFINITION);
+  assert.deepEqual(argsIn(now), ["-acpitable", `file=${file}`, "-global", "ICH9-LPC.noreboot=off"]);
+  assert.equal(await hardware(domain, DEFINITION), "i6300esb wdat reset org.bernard.guest.0");
+  // What is asked again, by name or not, is so already; another action is its bearer's.
+  for (const model of ["wdat", undefined] as const) {
+    assert.ok((await protect(t, "guest", { model })).every((each) => each.endsWith(": already")));
+    assert.equal(await xml(domain, DEFINITION), now);
+  }
+  await protect(t, "guest", { action: "pause" });
+  assert.equal(await hardware(domain, DEFINITION), "i6300esb wdat pause org.bernard.guest.0");
+  const { domain: running } = await libvirt.call("domainCreateWithFlags", { domain, flags: PAUSED }, WITHIN);
+  assert.equal(await hardware(running, 0), "i6300esb wdat pause org.bernard.guest.0");
+  await libvirt.call("domainDestroyFlags", { domain, flags: 0 }, WITHIN);
+  assert.deepEqual(await unprotect(t, "guest"), [
+    "no watchdog i6300esb: next-start",
+    "no watchdog wdat: next-start",
+    "no channel org.bernard.guest.0: next-start",
+  ]);
+  assert.equal(await xml(domain, DEFINITION), untouched);
+  assert.deepEqual(await readFile(file), table, "it is other guests' too");
+});
+
+test("what is in its qemu:commandline stays, and a strap that is off already is not set again", async (t) => {
+  const strap = ["-global", "ICH9-LPC.noreboot=off"];
+  const own = ["-name", "guest,debug-threads=on", ...strap];
+  const domain = await defined(t, { ...Q35, args: own });
+  const untouched = await xml(domain, DEFINITION);
+  await protect(t, "guest", { model: "wdat" });
+  assert.deepEqual(argsIn(await xml(domain, DEFINITION)), [
+    ...own,
+    "-acpitable",
+    `file=${join(daemon.dir, "bernard/q35.wdat")}`,
+  ]);
+  await unprotect(t, "guest");
+  assert.equal(await xml(domain, DEFINITION), untouched);
+});
+
+test("asked for i6300esb, a guest loses the table and keeps its device", async (t) => {
+  const domain = await defined(t, Q35);
+  await protect(t, "guest", { model: "wdat" });
+  assert.deepEqual(await protect(t, "guest", { model: "i6300esb" }), [
+    "no watchdog wdat: next-start",
+    "watchdog i6300esb, action reset: already",
+    "channel org.bernard.guest.0: already",
+  ]);
+  assert.equal(await hardware(domain, DEFINITION), BOTH);
+  assert.deepEqual(argsIn(await xml(domain, DEFINITION)), []);
+});
+
+test("a table comes at the next start, to a guest without a definition never", async (t) => {
+  await started(t, Q35);
+  const later = ["QEMU takes an ACPI table when it starts", "it comes with the table"];
+  assert.deepEqual(await protect(t, "guest", { model: "wdat" }), [
+    `watchdog wdat, action reset: next-start: ${later[0]}`,
+    `watchdog i6300esb beside it: next-start: ${later[1]}`,
+    "channel org.bernard.guest.0: now",
+  ]);
+  await transient(t, { ...Q35, name: "transient" });
+  assert.deepEqual((await protect(t, "transient", { model: "wdat" })).slice(0, 2), [
+    `watchdog wdat, action reset: never: ${later[0]}`,
+    `watchdog i6300esb beside it: never: ${later[1]}`,
+  ]);
+});
+
+const TABLE_REFUSALS: readonly (readonly [Parts, RegExp])[] = [
+  [{}, /wdat is a table for q35's own timer, and this guest is pc-i440fx-/],
+  [
+    { ...Q35, args: ["-acpitable", "file=/x/own.aml"] },
+    /it has an ACPI table already, \/x\/own\.aml, and of two WDATs/,
+  ],
+  [{ ...Q35, args: ["-global", "ICH9-LPC.noreboot=on"] }, /sets noreboot on, with which q35's timer does nothing/],
+  [{ ...Q35, features: "" }, /its <features> have no <acpi\/>, so no table reaches it/],
+  [{ ...Q35, args: ["-bios", "/x/coreboot.rom"] }, /its firmware \/x\/coreboot\.rom is not known to leave the timer/],
+];
+
+for (const [parts, reason] of TABLE_REFUSALS) {
+  test(`a table is refused: ${reason.source}`, async (t) => {
+    const domain = await defined(t, parts);
+    const untouched = await xml(domain, DEFINITION);
+    await assert.rejects(
+      protect(t, "guest", { model: "wdat" }),
+      (error) => isFailure(error, "unsupported") && reason.test(error.message) && error.hint !== undefined,
+    );
+    assert.equal(await xml(domain, DEFINITION), untouched);
+  });
+}
+
+test("a file with another table is not written over, and nothing is defined", async (t) => {
+  const domain = await defined(t, Q35);
+  const untouched = await xml(domain, DEFINITION);
+  const other = { model: "wdat", table: Buffer.from("WDAT of another version") } as const;
+  await protect(t, "guest", { model: "wdat" });
+  await unprotect(t, "guest");
+  await assert.rejects(
+    protect(t, "guest", other),
+    (error) => isFailure(error, "failed") && /^another table is in .*\/bernard\/q35\.wdat/.test(error.message),
+  );
+  assert.equal(await xml(domain, DEFINITION), untouched);
+  process.env.XDG_DATA_HOME = join(daemon.dir, "kernel"); // no folder
+  try {
+    await assert.rejects(protect(t, "guest", other), (error) => isFailure(error, "failed"));
+  } finally {
+    process.env.XDG_DATA_HOME = daemon.dir;
+  }
+});
+
+const argsIn = (text: string) => parseDomain(text).commandLine.args.map(({ value }) => value);
 
 test("an owned guest is left alone, unless its operator insists", async (t) => {
   const nova = "<nova:instance xmlns:nova='http://openstack.org/xmlns/libvirt/nova/1.1'/>";

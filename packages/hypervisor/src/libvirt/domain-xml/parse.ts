@@ -3,15 +3,24 @@
  * Reference: https://libvirt.org/formatdomain.html
  */
 import { isQ35, WATCHDOG_ACTIONS, WATCHDOG_MODELS, type WatchdogAction } from "@bernard/policy";
-import { parseXml, XmlElement, XmlError } from "@rgrove/parse-xml";
+import { parseXml, type XmlElement, XmlError } from "@rgrove/parse-xml";
 import { HypervisorError } from "../../errors.ts";
 import type { Channel, Hardware, Owner, Watchdog } from "../../hypervisor.ts";
+import { type AcpiTable, tablesOf } from "./acpi-table.ts";
+import { argumentsOf, type CommandLine } from "./command-line.ts";
+import { child, children, elements, qualified } from "./elements.ts";
 
 export interface DomainXml {
   /** What was parsed; offsets of elements are places in it. */
   readonly source: string;
   readonly name: string;
   readonly hardware: Hardware;
+  readonly root: XmlElement;
+  readonly os: XmlElement | undefined;
+  /** Whether its `<features>` have `<acpi/>`: without, QEMU tells it of no table. */
+  readonly acpi: boolean;
+  readonly commandLine: CommandLine;
+  readonly tables: readonly AcpiTable[];
   /** `<devices>`, as libvirt always writes it. */
   readonly devices: XmlElement;
   /** Each `<watchdog>`: the declared and the implicit ones. */
@@ -23,7 +32,6 @@ export interface DomainXml {
 /** Longest string that libvirt sends (REMOTE_STRING_MAX). */
 const MAX_LENGTH = 4 * 1024 * 1024;
 
-const QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0";
 const LIBOSINFO_NAMESPACE = "http://libosinfo.org/xmlns/libvirt/domain/1.0";
 
 /** Whose metadata begins so owns the guest; a version may follow. */
@@ -39,7 +47,8 @@ export function parseDomain(source: string): DomainXml {
   if (root.name !== "domain") throw bad(`its root is <${root.name}>, not <domain>`);
   const devices = child(root, "devices");
   if (devices === undefined || source.endsWith("/>", devices.end)) throw bad("it has no <devices>...</devices>");
-  const type = child(child(root, "os"), "type")?.attributes;
+  const os = child(root, "os");
+  const type = child(os, "type")?.attributes;
   const machine = type?.machine ?? "";
   const watchdogs = children(devices, "watchdog");
   const channels = children(devices, "channel").flatMap((element) => {
@@ -47,10 +56,18 @@ export function parseDomain(source: string): DomainXml {
     const name = target?.name;
     return name === undefined ? [] : [{ name, open: OPEN[target?.state ?? ""], element }];
   });
-  const outside = outsideLibvirt(root, machine, watchdogs);
+  const commandLine = argumentsOf(root);
+  const tables = tablesOf(os, commandLine);
+  const outside = outsideLibvirt(commandLine, machine, watchdogs);
+  const all = [...watchdogs.map((element) => declared(element, machine)), ...outside.watchdogs];
   const metadata = elements(child(root, "metadata"));
   return {
     source,
+    root,
+    os,
+    acpi: child(child(root, "features"), "acpi") !== undefined,
+    commandLine,
+    tables,
     name: child(root, "name")?.text ?? "",
     devices,
     watchdogs,
@@ -58,7 +75,7 @@ export function parseDomain(source: string): DomainXml {
     hardware: {
       architecture: type?.arch ?? "",
       machine,
-      watchdogs: [...watchdogs.map((element) => declared(element, machine)), ...outside.watchdogs],
+      watchdogs: tables.some(({ ours }) => ours) ? all.map(withTable) : all,
       action: actionOf(watchdogs, outside),
       channels: channels.map(({ name, open }) => ({ name, open })),
       consoleLogged: isLogged(child(devices, "serial") ?? child(devices, "console")),
@@ -93,26 +110,14 @@ function bad(what: string, cause?: Error): HypervisorError {
   });
 }
 
-const elements = (parent: XmlElement | undefined): XmlElement[] =>
-  parent?.children.filter((each) => each instanceof XmlElement) ?? [];
-const children = (parent: XmlElement, name: string): XmlElement[] =>
-  elements(parent).filter((each) => each.name === name);
-const child = (parent: XmlElement | undefined, name: string): XmlElement | undefined =>
-  elements(parent).find((each) => each.name === name);
-
-/** An element's namespace and its name in it: `<nova:flavor>` is `flavor` of whatever `xmlns:nova` is there. */
-function qualified(element: XmlElement): { readonly namespace: string; readonly name: string } {
-  const [first, second] = element.name.split(":", 2) as [string, string | undefined];
-  const key = second === undefined ? "xmlns" : `xmlns:${first}`;
-  let at: XmlElement["parent"] = element;
-  while (at instanceof XmlElement && at.attributes[key] === undefined) at = at.parent;
-  return { namespace: at instanceof XmlElement ? (at.attributes[key] ?? "") : "", name: second ?? first };
-}
-
 /** Since 9.1 libvirt writes q35's iTCO into the XML of each such guest, whoever declared it; no other machine has one. */
 function declared({ attributes: { model = "" } }: XmlElement, machine: string): Watchdog {
   return { model, origin: model === "itco" && isQ35(machine) ? "implicit" : "declared" };
 }
+
+/** What a guest is told of by our table is the machine's own timer. */
+const withTable = (watchdog: Watchdog): Watchdog =>
+  watchdog.model === "itco" ? { ...watchdog, model: "wdat" } : watchdog;
 
 interface Outside {
   readonly watchdogs: readonly Watchdog[];
@@ -120,35 +125,22 @@ interface Outside {
 }
 
 /** What QEMU has and libvirt does not know of: by `qemu:commandline`, or by the machine where libvirt is older than 9.1. */
-function outsideLibvirt(root: XmlElement, machine: string, known: readonly XmlElement[]): Outside {
-  const args = elements(root)
-    .filter((each) => isQemu(each, "commandline"))
-    .flatMap((each) => elements(each))
-    .filter((each) => isQemu(each, "arg"))
-    .map((each) => each.attributes.value ?? "");
+function outsideLibvirt({ args, noReboot }: CommandLine, machine: string, known: readonly XmlElement[]): Outside {
   const watchdogs: Watchdog[] = [];
   let action: string | undefined;
   // Up to pc-q35-7.2 the iTCO's strap makes it do nothing; libvirt before 9.1 leaves it as it is.
-  let itcoActs = Number(/^pc-q35-(\d+)\./.exec(machine)?.[1]) >= 8;
-  for (const [place, option] of args.entries()) {
-    const value = args[place + 1] ?? "";
+  const itcoActs = noReboot === undefined ? Number(/^pc-q35-(\d+)\./.exec(machine)?.[1]) >= 8 : !noReboot;
+  for (const [place, { value: option }] of args.entries()) {
+    const value = args[place + 1]?.value ?? "";
     if (/^--?(device|watchdog)$/.test(option)) {
       const model = WATCHDOG_MODELS.find((each) => each === driverOf(value));
       if (model !== undefined) watchdogs.push({ model, origin: "outside" });
     } else if (/^--?watchdog-action$/.test(option)) action = value;
     else if (/^--?action$/.test(option)) action = /(?:^|,)watchdog=([^,]*)/.exec(value)?.[1] ?? action;
-    else if (/^--?global$/.test(option) && value.includes("ICH9-LPC") && value.includes("noreboot")) {
-      itcoActs = /=(off|false|no|n)$/.test(value);
-    }
   }
   const written = known.some((each) => each.attributes.model === "itco");
   if (isQ35(machine) && itcoActs && !written) watchdogs.push({ model: "itco", origin: "outside" });
   return { watchdogs, action };
-}
-
-function isQemu(element: XmlElement, name: string): boolean {
-  const found = qualified(element);
-  return found.name === name && found.namespace === QEMU_NAMESPACE;
 }
 
 /** `ib700` of `ib700,id=wd`, `driver=ib700`, `{"driver":"ib700"}`. */

@@ -4,16 +4,23 @@
  */
 import type { WatchdogAction, WatchdogModel } from "@bernard/policy";
 import { CHANNEL_NAME } from "@bernard/protocol";
-import { XmlElement } from "@rgrove/parse-xml";
+import type { XmlElement } from "@rgrove/parse-xml";
 import MagicString from "magic-string";
+import { STRAP, type TableRoad } from "./acpi-table.ts";
+import { QEMU_NAMESPACE } from "./command-line.ts";
+import { child, elements } from "./elements.ts";
 import type { DomainXml } from "./parse.ts";
 
 export interface Protection {
   readonly model: WatchdogModel;
   /** One for all devices of a guest: libvirt refuses two. */
   readonly action: WatchdogAction;
-  /** Models of declared devices that go. */
+  /** A device that is declared beside it. */
+  readonly beside?: WatchdogModel | undefined;
+  /** Models of declared devices that go; `wdat` is our table. */
   readonly replaces: readonly string[];
+  /** For the model wdat. */
+  readonly table?: TableRoad | undefined;
 }
 
 export interface Edited {
@@ -23,14 +30,19 @@ export interface Edited {
 }
 
 /** The same domain with that device and action, and with Bernard's channel. */
-export function protectedXml(domain: DomainXml, { model, action, replaces }: Protection): Edited {
+export function protectedXml(domain: DomainXml, { model, action, beside, replaces, table }: Protection): Edited {
   const edit = new Edit(domain);
   const going = domain.watchdogs.filter((each) => replaces.includes(each.attributes.model ?? ""));
   const staying = domain.watchdogs.filter((each) => !going.includes(each));
   for (const each of going) edit.remove(each);
+  if (replaces.includes("wdat")) removeTables(edit, domain);
   for (const each of staying) edit.setAttribute(each, "action", action);
-  if (!staying.some((each) => each.attributes.model === model)) edit.append(watchdogXml(model, action));
-  if (!hasChannel(domain)) edit.append(CHANNEL_XML);
+  const declared = table === undefined ? model : beside;
+  if (declared !== undefined && !staying.some((each) => each.attributes.model === declared)) {
+    edit.append(domain.devices, watchdogXml(declared, action));
+  }
+  if (!hasChannel(domain)) edit.append(domain.devices, CHANNEL_XML);
+  if (table !== undefined) addTable(edit, domain, table);
   return edit.result();
 }
 
@@ -38,6 +50,7 @@ export function protectedXml(domain: DomainXml, { model, action, replaces }: Pro
 export function unprotectedXml(domain: DomainXml): Edited {
   const edit = new Edit(domain);
   for (const element of removable(domain)) edit.remove(element);
+  removeTables(edit, domain);
   return edit.result();
 }
 
@@ -45,6 +58,45 @@ function removable({ watchdogs, hardware, channels }: DomainXml): XmlElement[] {
   const declared = watchdogs.filter((_, i) => hardware.watchdogs[i]?.origin === "declared");
   return [...declared, ...channels.filter(({ name }) => name === CHANNEL_NAME).map(({ element }) => element)];
 }
+
+/** The table, and the strap off where the machine's timer would do nothing. */
+function addTable(edit: Edit, domain: DomainXml, { path, by }: TableRoad): void {
+  const { root, os, commandLine, tables, hardware } = domain;
+  const args: string[] = [];
+  if (!tables.some(({ ours }) => ours)) {
+    if (by === "qemu:commandline") args.push("-acpitable", `file=${path.replaceAll(",", ",,")}`);
+    else {
+      const acpi = child(os, "acpi");
+      const text = `<table type='raw'>${escaped(path)}</table>`;
+      if (acpi === undefined) edit.append(os!, `<acpi>\n  ${text}\n</acpi>`);
+      else edit.append(acpi, text);
+    }
+  }
+  if (!hardware.watchdogs.some(({ model }) => model === "itco" || model === "wdat")) args.push(...STRAP);
+  if (args.length === 0) return;
+  const prefix = commandLine.element?.name.replace(/commandline$/, "") ?? "qemu:";
+  const written = args.map((value) => `<${prefix}arg value='${escaped(value)}'/>`);
+  if (commandLine.element !== undefined) for (const each of written) edit.append(commandLine.element, each);
+  else {
+    const start = `<qemu:commandline xmlns:qemu='${QEMU_NAMESPACE}'>`;
+    edit.append(root, [start, ...written.map((each) => `  ${each}`), "</qemu:commandline>"].join("\n"));
+  }
+}
+
+/** With the element around each that it leaves empty: libvirt would write none. */
+function removeTables(edit: Edit, { tables, os, commandLine }: DomainXml): void {
+  const going = tables.filter(({ ours }) => ours).flatMap((each) => each.elements);
+  for (const parent of [child(os, "acpi"), commandLine.element]) {
+    const those = elements(parent).filter((each) => going.includes(each));
+    if (parent === undefined || those.length === 0) continue;
+    if (those.length === elements(parent).length) edit.remove(parent);
+    else for (const each of those) edit.remove(each);
+  }
+}
+
+/** For an XML's text, and its attributes in either kind of quotes. */
+const escaped = (text: string): string =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll("'", "&apos;").replaceAll('"', "&quot;");
 
 export const hasChannel = ({ channels }: DomainXml): boolean => channels.some(({ name }) => name === CHANNEL_NAME);
 
@@ -56,30 +108,30 @@ export const CHANNEL_XML = `<channel type='unix'>
   <target type='virtio' name='${CHANNEL_NAME}'/>
 </channel>`;
 
-/** Splices in a domain's devices. */
+/** Splices in a domain. */
 class Edit {
   readonly #source: string;
   readonly #text: MagicString;
   readonly #lines: string[] = [];
-  /** Between two devices: a line's end and its indentation. */
-  readonly #gap: string;
   readonly #quote: string;
-  /** Where the last device ends, or the start tag of all. */
-  readonly #end: number;
 
   constructor({ source, devices }: DomainXml) {
     this.#source = source;
     this.#text = new MagicString(source);
-    const elements = devices.children.filter((each) => each instanceof XmlElement);
-    const first = elements[0];
-    this.#gap = first === undefined ? "" : blanksBefore(source, first.start);
-    this.#quote = elements.map((each) => /["']/.exec(startTag(source, each))?.[0]).find(Boolean) ?? "'";
-    this.#end = elements.at(-1)?.end ?? devices.start + startTag(source, devices).length;
+    this.#quote =
+      elements(devices)
+        .map((each) => /["']/.exec(startTag(source, each))?.[0])
+        .find(Boolean) ?? "'";
   }
 
-  append(element: string): void {
+  /** As its last child, indented and quoted as its siblings are. */
+  append(parent: XmlElement, element: string): void {
+    const siblings = elements(parent);
+    // Between two of them: a line's end and its indentation.
+    const gap = siblings[0] === undefined ? "" : blanksBefore(this.#source, siblings[0].start);
+    const end = siblings.at(-1)?.end ?? parent.start + startTag(this.#source, parent).length;
     const text = element.replaceAll("'", this.#quote);
-    this.#text.appendLeft(this.#end, this.#gap + text.replaceAll("\n", this.#gap));
+    this.#text.appendLeft(end, gap + text.replaceAll("\n", gap));
     this.#tell("+", text);
   }
 

@@ -27,6 +27,12 @@ function validate(xml: string): void {
 
 const protection = { model: "i6300esb", action: "reset", replaces: [] } as const;
 
+const COMMAND_LINE = `<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+    <qemu:arg value='-acpitable'/><qemu:arg value='sig=SLIC,file=/a/slic.dat'/>
+    <qemu:env name='A' value='b'/>
+  </qemu:commandline>
+`;
+
 /** What stands between devices, or instead of one. */
 const noise = fc.constantFrom(
   "",
@@ -79,6 +85,47 @@ test("protected and unprotected again, a domain has the bytes that it had", () =
       const { xml } = protectedXml(parseDomain(source), protection);
       validate(xml);
       assert.equal(unprotectedXml(parseDomain(xml)).xml, source);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("given the ACPI table and rid of it again, a domain has the bytes that it had, by either road", () => {
+  const path = fc.constantFrom("/usr/share/qemu/bernard/q35.wdat", `/home/a & "b", 'c' <d>/bernard/q35.wdat`);
+  const by = fc.constantFrom("acpi", "qemu:commandline");
+  const os = fc.constantFrom(
+    "",
+    "<acpi><table type='slic'>/a/slic.dat</table></acpi>",
+    "\n    <kernel>/k</kernel>\n  ",
+  );
+  const end = fc.constantFrom("", COMMAND_LINE, COMMAND_LINE.replaceAll("qemu:", "q:").replaceAll(":qemu", ":q"));
+  fc.assert(
+    fc.property(domain, path, by, os, end, (plain, path, by, os, end) => {
+      // A libvirt that takes tables has q35's timer in the XML of each such guest.
+      const known = by === "acpi" ? "<watchdog model='itco' action='reset'/>" : "";
+      const source = plain
+        .replace(/machine=.pc./, "machine='q35'")
+        .replace("</os>", `${os}</os>`)
+        .replace("<devices>", (start) => `${start}${known}`)
+        .replace(/<\/domain>$/, () => `${end}</domain>`);
+      const beside = by === "acpi" ? undefined : "i6300esb";
+      const wdat = { ...protection, model: "wdat", beside, table: { path, by } } as const;
+      const { xml } = protectedXml(parseDomain(source), wdat);
+      // This libvirt's schema is older than both.
+      validate(
+        xml
+          .replace(known, "")
+          .replace(/<table type=.raw.*?<\/table>/, "")
+          .replace(/<acpi>\s*<\/acpi>/, ""),
+      );
+      const given = parseDomain(xml);
+      assert.deepEqual(
+        given.tables.map((table) => table.path),
+        [path],
+      );
+      assert.deepEqual(given.hardware.watchdogs.at(by === "acpi" ? 0 : -1)?.model, "wdat");
+      assert.equal(protectedXml(given, wdat).xml, xml, "it is so already");
+      assert.equal(unprotectedXml(given).xml, source);
     }),
     { numRuns: 300 },
   );
