@@ -25,7 +25,8 @@ export async function buildPackages({ version, time, out, say }: PackageOptions)
 }
 
 /** What the packages install, and do when they come and go. */
-export async function makeProduct(version: string, time: number, bundle: Bundle): Promise<Product> {
+export async function makeProduct(version: string, time: number, given?: Bundle): Promise<Product> {
+  const bundle = given ?? (await bundleCli());
   const scripts = await readScripts();
   const entries = await entriesOf(bundle, time);
   return { ...PRODUCT, version, time, entries, script: (name) => scripts.get(name) as string };

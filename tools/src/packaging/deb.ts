@@ -6,8 +6,14 @@ import { run } from "../run.ts";
 import type { Product } from "./product.ts";
 import { type Entry, writeTree } from "./tree.ts";
 
-/** Builds it and returns its file's name. */
-export async function buildDeb(product: Product, arch: string, work: string, out: string): Promise<string> {
+/** Builds it and returns its file's name. What is not compressed is quickly installed, by tests. */
+export async function buildDeb(
+  product: Product,
+  arch: string,
+  work: string,
+  out: string,
+  compression: "xz" | "none" = "xz",
+): Promise<string> {
   const name = `${product.name}_${product.version}_${arch}.deb`;
   // Where Debian and Ubuntu look for units whose /lib is still a folder of its own.
   const entries = product.entries.map((entry) => ({
@@ -35,7 +41,7 @@ export async function buildDeb(product: Product, arch: string, work: string, out
     product.time,
   );
   // Several threads would cut the data elsewhere.
-  const options = ["--root-owner-group", "-Zxz", "--threads-max=1"];
+  const options = ["--root-owner-group", `-Z${compression}`, "--threads-max=1"];
   await run("dpkg-deb", [...options, "--build", work, join(out, name)], {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(product.time) },
   });
