@@ -11,12 +11,20 @@ import { userSpace } from "./user-space.ts";
 
 const here = join(import.meta.dirname, "../guest/systemd");
 
+/** What a guest may have besides, and what that needs. */
+export interface Besides {
+  /** Names the image. */
+  readonly name: string;
+  /** Debian packages. */
+  readonly packages: readonly string[];
+  readonly rootMib: number;
+  readonly memoryMib: number;
+}
+
 const PACKAGES = ["systemd", "systemd-sysv", "udev", "kmod", "e2fsprogs", "procps", "dmsetup"];
 
-const ROOT_MIB = 1024;
-
 /** systemd, udev and the journal take some 60 MiB more than the small guest. */
-const MEMORY_MIB = 256;
+const NOTHING: Besides = { name: "", packages: [], rootMib: 1024, memoryMib: 256 };
 
 /** Units that such a guest has no use for and whose start an emulated processor feels. */
 const MASKED = [
@@ -44,19 +52,23 @@ const MASKED = [
   "systemd-random-seed.service", // waits seconds for randomness
 ];
 
-/** $1: an empty folder  $2: the root as a tar  $3: what is put over it  $4: the kernel's release  $5: the image */
+/** $1: an empty folder  $2: the root as a tar  $3: what is put over it  $4: the kernel's release  $5: the image  $6: its MiB */
 const SCRIPT = `
 tar --extract --file="$2" --directory="$1"
 cp --recursive --no-dereference --preserve=mode "$3/." "$1"
 mkdir "$1/data"
 chroot "$1" depmod "$4"
 chroot "$1" systemctl --quiet enable testbed-control.service
-truncate --size=${ROOT_MIB}M "$5"
+truncate --size="$6"M "$5"
 mke2fs -q -t ext4 -L root -E lazy_itable_init=0,lazy_journal_init=0 -d "$1" "$5"
 `;
 
 /** Installs, downloads and builds what is missing. */
-export async function buildSystemdImage(say: Say, kernelName: Exclude<Kernel, "i386"> = "6.1"): Promise<Image> {
+export async function buildSystemdImage(
+  say: Say,
+  kernelName: Exclude<Kernel, "i386"> = "6.1",
+  besides: Besides = NOTHING,
+): Promise<Image> {
   await ensureInstalled(hostPackages, say);
   const kernel = await buildKernel(kernelName, say);
   return {
@@ -65,8 +77,8 @@ export async function buildSystemdImage(say: Say, kernelName: Exclude<Kernel, "i
     initrd: await buildBootInitrd(`systemd-initrd-${kernelName}`, kernel, say),
     dataDisk: await buildDataDisk("ext4", say),
     fileSystem: "ext4",
-    rootDisk: await buildRootDisk(`systemd-root-${kernelName}`, kernel, say),
-    memoryMib: MEMORY_MIB,
+    rootDisk: await buildRootDisk(`systemd-root-${kernelName}${besides.name}`, kernel, besides, say),
+    memoryMib: besides.memoryMib,
   };
 }
 
@@ -81,20 +93,26 @@ async function buildBootInitrd(name: string, kernel: string, say: Say): Promise<
   return buildInitrd(name, files, say);
 }
 
-async function buildRootDisk(name: string, kernel: string, say: Say): Promise<string> {
-  const root = await debootstrap("bookworm", PACKAGES, say);
+async function buildRootDisk(
+  name: string,
+  kernel: string,
+  { name: more, packages, rootMib }: Besides,
+  say: Say,
+): Promise<string> {
+  const root = await debootstrap("bookworm", [...PACKAGES, ...packages], say, `root${more}`);
   const programs = await buildPrograms("x86_64", say);
   const release = await readFile(join(kernel, "release"), "utf8");
   const dir = await cached(
     {
       name,
-      inputs: [root, kernel, programs],
+      inputs: [root, kernel, programs, String(rootMib)],
       files: [join(here, "root"), import.meta.filename],
       build: async (dir) => {
         const layer = join(dir, "layer");
         const raw = join(dir, "root.raw");
         await layOver(layer, kernel, release, programs);
-        await runInScratch(dir, SCRIPT, [root, layer, release, raw], "run make clean and try again");
+        const args = [root, layer, release, raw, String(rootMib)];
+        await runInScratch(dir, SCRIPT, args, "run make clean and try again");
         await run("qemu-img", ["convert", "-q", "-O", "qcow2", raw, join(dir, "root.qcow2")]);
         await rm(layer, { recursive: true });
         await rm(raw);

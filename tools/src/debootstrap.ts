@@ -27,11 +27,17 @@ tar --create --one-file-system --file="$5" .
 /**
  * Debian's `release` with `packages` and what they need, installed by debootstrap: the path of a tar of it, owners and all.
  * The versions are the newest at the first use; `build/cache/` keeps them until it is deleted.
+ * @param label names the cached folder
  */
-export async function debootstrap(release: string, packages: readonly string[], say: Say): Promise<string> {
+export async function debootstrap(
+  release: string,
+  packages: readonly string[],
+  say: Say,
+  label = "root",
+): Promise<string> {
   const dir = await cached(
     {
-      name: `debian-${release}-root`,
+      name: `debian-${release}-${label}`,
       inputs: [SCRIPT, ...packages],
       build: async (dir) => {
         const args = [release, packages.join(","), await mirror(release), join(dir, "root.tar")];
