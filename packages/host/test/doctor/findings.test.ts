@@ -76,7 +76,10 @@ interface Row {
 const unheard = { state: "closed" } as const;
 const itco = { model: "itco", origin: "implicit" } as const;
 const ib700 = { model: "ib700", origin: "declared" } as const;
+const wdat = { model: "wdat", origin: "outside" } as const;
 const none = { watchdogs: [], action: undefined };
+const CLOUD = { kernel: "6.1.0-28-cloud-amd64", devices: [] } as const;
+const Q35 = { machine: "pc-q35-7.2" } as const;
 
 const rows: readonly Row[] = [
   {
@@ -125,6 +128,58 @@ const rows: readonly Row[] = [
       { heard: unheard, inside: { kernel: "6.12.9+bpo-cloud-amd64", devices: undefined } },
       { guest: { state: "shutoff" }, heard: { state: "unasked" }, inside: { devices: [] } },
     ],
+  },
+  {
+    id: "no-device",
+    severity: "problem",
+    raises: { hardware: { ...none, ...Q35, os: "http://microsoft.com/win/2k22" } },
+    says: [/no watchdog device/, /^bernard protect web --model wdat, which nobody has seen there yet$/],
+    nearMisses: [],
+  },
+  {
+    id: "no-driver",
+    severity: "problem",
+    raises: { heard: unheard, hardware: Q35, inside: CLOUD },
+    says: [/has no driver for i6300esb/, /^bernard protect web --model wdat: its kernel has a driver for that$/],
+    nearMisses: [
+      {
+        heard: unheard,
+        hardware: { ...Q35, watchdogs: [...HARDWARE.watchdogs, wdat] },
+        inside: { ...CLOUD, devices: undefined },
+      },
+    ],
+  },
+  {
+    id: "no-driver",
+    severity: "problem",
+    raises: { heard: unheard, hardware: Q35, inside: { devices: [] } },
+    says: [/drives no watchdog device/, /without that module, bernard protect web --model wdat if it has wdat_wdt$/],
+    nearMisses: [],
+  },
+  {
+    id: "no-driver",
+    severity: "problem",
+    raises: {
+      heard: unheard,
+      hardware: { ...Q35, watchdogs: [...HARDWARE.watchdogs, wdat] },
+      inside: { devices: [] },
+    },
+    says: [/while it has i6300esb and wdat/, /modprobe wdat_wdt, and name it in .* blacklist$/],
+    nearMisses: [],
+  },
+  {
+    id: "no-driver",
+    severity: "problem",
+    raises: { heard: unheard, hardware: Q35, inside: { system: "amzn 2023", devices: [] } },
+    says: [/Amazon Linux 2023\) has no driver/, /^install another kernel/],
+    nearMisses: [],
+  },
+  {
+    id: "acpi-table",
+    severity: "note",
+    raises: { hardware: { ...Q35, watchdogs: [...HARDWARE.watchdogs, wdat] } },
+    says: [/ACPI table \(WDAT\).*PMBASE 0x600/, /tells wdat_wdt/],
+    nearMisses: [{ hardware: { ...Q35, watchdogs: [itco] } }],
   },
   {
     id: "no-driver",
@@ -284,7 +339,10 @@ const rows: readonly Row[] = [
     severity: "warning",
     raises: { hardware: { watchdogs: [...HARDWARE.watchdogs, ib700] } },
     says: [/i6300esb and ib700, with one action for all/, /bernard unprotect web/],
-    nearMisses: [{ hardware: { watchdogs: [itco, ...HARDWARE.watchdogs] } }],
+    nearMisses: [
+      { hardware: { watchdogs: [itco, ...HARDWARE.watchdogs] } },
+      { hardware: { watchdogs: [wdat, ...HARDWARE.watchdogs] } },
+    ],
   },
   {
     id: "unknown-action",

@@ -1,5 +1,6 @@
 /** Every finding, in the order in which a guest's are told. To add one is to add its file and a line here. */
 import type { Rule } from "../finding.ts";
+import { acpiTable } from "./acpi-table.ts";
 import { consoleNotLogged } from "./console-not-logged.ts";
 import { crashesLibvirt } from "./crashes-libvirt.ts";
 import { deadDevice } from "./dead-device.ts";
@@ -44,4 +45,5 @@ export const rules: readonly Rule[] = [
   owned,
   noChannel,
   consoleNotLogged,
+  acpiTable,
 ];

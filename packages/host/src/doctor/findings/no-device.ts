@@ -11,10 +11,12 @@ export const noDevice: Rule = {
     // Its strap against resets is set there; since 9.1 libvirt clears it, and has it in the XML.
     const inert = hardware.machine.includes("q35") && isBefore(libvirt, 9, 1);
     const but = inert ? ` (the machine's own itco does nothing under libvirt ${libvirt})` : "";
+    const isWindows = hardware.machine.includes("q35") && hardware.os?.startsWith("http://microsoft.com/");
     return {
       severity: "problem",
       what: `it has no watchdog device${but}: when it hangs, it stays so`,
-      cure: `bernard protect ${inCommand(guest)}`,
+      // Windows has a driver for nothing else.
+      cure: `bernard protect ${inCommand(guest)}${isWindows ? " --model wdat, which nobody has seen there yet" : ""}`,
     };
   },
 };
