@@ -25,6 +25,12 @@ import { Metrics } from "./metrics.ts";
 /** Milliseconds between two looks for what is too old or too much. */
 const TIDY_MS = 60_000;
 
+/**
+ * Milliseconds until the evidence of a guest that somebody has undefined goes too: a hard reboot by Nova undefines the guest and
+ * defines it again, and that comes just after the trouble.
+ */
+const DELETED_MS = 600_000;
+
 /** libvirt's, of its system daemon. */
 const LOG_DIR = "/var/log/libvirt/qemu";
 
@@ -77,6 +83,9 @@ export async function startHost(config: HostConfig, version: string, log: Logger
     const consoles = new ConsoleTails(hypervisor, limits.consoles);
     undo.push(() => consoles.close());
 
+    /** Guests that somebody has undefined, and when. */
+    const deleted = new Map<string, number>();
+
     const takeEvidence = (incident: number, guest: Guest, sign: SignName) => {
       const said = channels.said(guest.uuid);
       const scene = { guest, hypervisor, now: clock.now(), said, console: consoles.tail(guest.uuid), logDir: LOG_DIR };
@@ -97,16 +106,18 @@ export async function startHost(config: HostConfig, version: string, log: Logger
       receivers: [...receivers.keys()],
       recordFile: config.record,
       takeEvidence,
-      guestUndefined: (uuid) => {
+      guestGone: ({ uuid, name }, isDeleted) => {
         channels.forget(uuid);
         consoles.forget(uuid);
-        void evidence.forget(uuid);
+        metrics.forget(name);
+        if (isDeleted) deleted.set(uuid, clock.now());
       },
       wakeAlerts: () => sender.wake(),
       lastLine: (uuid) => consoles.lastLine(uuid),
       onGuest: (guest) => {
         channels.follow(guest);
         consoles.follow(guest);
+        deleted.delete(guest.uuid);
       },
       onStep: (input, effects) => metrics.step(input, effects),
     });
@@ -169,6 +180,11 @@ export async function startHost(config: HostConfig, version: string, log: Logger
     await listenAt(server, join(config.run, SOCKET));
     if (config.metrics !== undefined) servers.push(await metricsServer(api, config.metrics));
     const tidy = async () => {
+      for (const [uuid, at] of deleted) {
+        if (clock.now() - at < DELETED_MS) continue;
+        deleted.delete(uuid);
+        await evidence.forget(uuid);
+      }
       await evidence.tidy(clock.date());
       journal.forgetIncidents(clock.date() - limits["keep-for"]);
     };

@@ -56,7 +56,7 @@ const agent = (open: boolean): GuestInput => ({
   open,
 });
 const mute = (untilS: number): GuestInput => ({ type: "mute", until: untilS * 1000 });
-const gone: GuestInput = { type: "gone" };
+const gone: GuestInput = { type: "gone", isDeleted: true };
 
 const IDLE: HostPressure = { cpuSome: 1, memoryFull: 0, ioFull: 0 };
 const BUSY: HostPressure = { cpuSome: 80, memoryFull: 0, ioFull: 0 };
@@ -212,7 +212,7 @@ const stories: readonly Story[] = [
       "40 and watchdog-pause: paused by its watchdog for 30 s",
       "40 alert watchdog-pause",
       "40 would reset and resume",
-      "200 close: calm",
+      "234 close: calm",
     ],
   },
   {

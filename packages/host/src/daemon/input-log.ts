@@ -2,7 +2,7 @@
  * The record of all that the engine was told and what it made of it, one JSON object a line, so that any decision can be replayed
  * and explained. Off where nobody asks for it. A file begins with what was known before its first input.
  */
-import { closeSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, renameSync, writeSync } from "node:fs";
 import { Engine, type Snapshot, type Tick } from "../engine/engine.ts";
 import type { Effect } from "../engine/incident.ts";
 import type { Input } from "../engine/input.ts";
@@ -29,10 +29,9 @@ export class InputLog {
   /** Before the engine takes an input. */
   prepare(): void {
     if (this.#descriptor !== undefined && this.#bytes < FILE_BYTES) return;
-    if (this.#descriptor !== undefined) {
-      this.close();
-      renameSync(this.#file, `${this.#file}.1`);
-    }
+    this.close();
+    // Of the daemon before us, or full.
+    if (existsSync(this.#file)) renameSync(this.#file, `${this.#file}.1`);
     this.#descriptor = openSync(this.#file, "w", 0o600);
     this.#bytes = 0;
     this.#write(this.#engine.snapshot);

@@ -12,15 +12,17 @@ export function inputsOf(event: HypervisorEvent, known: Iterable<string>): Told[
       const gone = [...known].filter((uuid) => !there.has(uuid));
       return [
         ...event.guests.map((guest): Told => ({ type: "seen", guest, uuid: guest.uuid })),
-        ...gone.map((uuid): Told => ({ type: "gone", uuid })),
+        ...gone.map((uuid): Told => ({ type: "gone", uuid, isDeleted: false })),
       ];
     }
     case "missed":
       // The guests of the `connected` that follows are the same, and say it.
       return [];
     case "lifecycle":
+      // A guest that gets another name is undefined and defined.
+      if (event.change === "undefined" && event.detail === "renamed") return [];
       return event.change === "undefined" && event.guest.state === "shutoff"
-        ? [{ type: "gone", uuid: event.guest.uuid }]
+        ? [{ type: "gone", uuid: event.guest.uuid, isDeleted: true }]
         : [{ ...event, uuid: event.guest.uuid }];
     case "fire":
     case "reset":

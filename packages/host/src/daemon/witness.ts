@@ -10,7 +10,7 @@ import { type GuestRecord, newRecord } from "../engine/guest-record.ts";
 import type { Effect, Incident, SignName } from "../engine/incident.ts";
 import type { GuestInput, Input } from "../engine/input.ts";
 import type { Settings } from "../engine/settings.ts";
-import type { GuestFacts, Journal, KeptIncident } from "../journal/journal.ts";
+import { type GuestFacts, isConstraint, type Journal, type KeptIncident } from "../journal/journal.ts";
 import { type Clock, dateOf, timeOf } from "./clock.ts";
 import { InputLog } from "./input-log.ts";
 import { inputsOf } from "./inputs.ts";
@@ -20,7 +20,7 @@ import { type GuestView, guestView } from "./views.ts";
 /** Milliseconds between two looks at what is due. */
 const TICK_MS = 1_000;
 
-/** Steps that wait for a journal that cannot be written; the oldest go first. */
+/** Effects that wait for a journal that cannot be written; the oldest go first. */
 const UNWRITTEN_MAX = 10_000;
 
 export interface WitnessParts {
@@ -37,8 +37,8 @@ export interface WitnessParts {
   readonly recordFile: string | undefined;
   /** Takes what can be had of a guest; never rejects. */
   takeEvidence(incident: number, guest: Guest, sign: SignName): void;
-  /** Somebody has deleted the guest. */
-  guestUndefined(uuid: string): void;
+  /** The guest is not there any more. `isDeleted`: somebody has undefined it here, and it did not go to another host. */
+  guestGone(guest: Guest, isDeleted: boolean): void;
   /** There may be an alert to send. */
   wakeAlerts(): void;
   /** The last line that the guest has written to its console, where we have it. */
@@ -49,18 +49,15 @@ export interface WitnessParts {
   onStep(input: Input | Tick, effects: readonly Effect[]): void;
 }
 
-interface Step {
-  readonly effects: readonly Effect[];
-  readonly guests: readonly GuestFacts[];
-}
-
 export class Witness {
   readonly #parts: WitnessParts;
   readonly #engine: Engine;
   /** What the journal knows of each guest. */
   readonly #kept = new Map<string, string>();
   readonly #changed = new Set<string>();
-  #unwritten: Step[] = [];
+  /** What the journal does not have yet; of a guest that is gone, nothing. */
+  #unwritten: Effect[] = [];
+  readonly #unwrittenFacts = new Map<string, GuestFacts | undefined>();
   /** Why the journal cannot be written. */
   #trouble: string | undefined;
   #record: InputLog | undefined;
@@ -68,6 +65,7 @@ export class Witness {
   #isConnected = false;
   #ticking: NodeJS.Timeout | undefined;
   #watch: { close(): void } | undefined;
+  #isStopped = false;
 
   constructor(parts: WitnessParts) {
     this.#parts = parts;
@@ -88,6 +86,7 @@ export class Witness {
     this.#watch?.close();
     this.#record?.close();
     this.#write([]);
+    this.#isStopped = true;
   }
 
   /** Every guest now. */
@@ -119,10 +118,13 @@ export class Witness {
    */
   mute(nameOrUuid: string, until: number): boolean {
     const { clock } = this.#parts;
-    const guest = this.#engine.records.find(({ guest: { uuid, name } }) => uuid === nameOrUuid || name === nameOrUuid);
-    if (guest === undefined) return false;
-    this.tell(guest.guest.uuid, { type: "mute", until: until === 0 ? 0 : timeOf(clock, until) });
-    return true;
+    // Not every hypervisor forbids two guests of one name: both are meant then.
+    const meant = this.#engine.records.filter(
+      ({ guest: { uuid, name } }) => uuid === nameOrUuid || name === nameOrUuid,
+    );
+    for (const { guest } of meant)
+      this.tell(guest.uuid, { type: "mute", until: until === 0 ? 0 : timeOf(clock, until) });
+    return meant.length > 0;
   }
 
   /** For one guest, at this moment. */
@@ -131,13 +133,18 @@ export class Witness {
   }
 
   take(input: Input | Tick): void {
+    if (this.#isStopped) return; // an answer that came late
+    const before = "uuid" in input ? this.#engine.record(input.uuid)?.guest : undefined;
     const effects = this.#recorded(input);
     if ("uuid" in input) this.#changed.add(input.uuid);
     const durable = effects.filter(({ type }) => type !== "read" && type !== "evidence");
-    if (durable.length > 0 || !("uuid" in input)) this.#write(durable);
+    const isTick = !("uuid" in input);
+    if (durable.length > 0 || isTick) this.#write(durable, isTick);
     this.#parts.onStep(input, effects);
     for (const effect of effects) this.#carryOut(effect);
     if ("guest" in input && "state" in input.guest) this.#parts.onGuest(input.guest);
+    if (input.type === "gone" && before !== undefined)
+      this.#parts.guestGone(before, input.isDeleted && before.reason !== "migrated");
   }
 
   #recorded(input: Input | Tick): readonly Effect[] {
@@ -166,8 +173,7 @@ export class Witness {
     if (event.type === "connected") log.info({ guests: event.guests.length }, "every guest is watched");
     const known = this.#engine.records.map(({ guest }) => guest.uuid);
     for (const { uuid, ...input } of inputsOf(event, known)) this.tell(uuid, input);
-    if (event.type === "lifecycle" && this.#engine.record(event.guest.uuid) === undefined)
-      this.#parts.guestUndefined(event.guest.uuid);
+    if (event.type === "lifecycle" && event.guest.state === "shutoff") void this.#lookForGuest(event.guest);
     if (event.type === "connected") for (const guest of event.guests) void this.#readHardware(guest);
     if (event.type === "lifecycle" && event.change === "started") void this.#readHardware(event.guest);
   }
@@ -201,6 +207,13 @@ export class Witness {
     }
   }
 
+  /** One that nobody keeps a definition of is gone with its emulator, and no event says so. */
+  async #lookForGuest({ uuid }: Guest): Promise<void> {
+    const error = await this.#parts.hypervisor.guest(uuid).catch((reason: unknown) => reason);
+    if (isFailure(error, "gone") && this.#engine.record(uuid)?.guest.state === "shutoff")
+      this.tell(uuid, { type: "gone", isDeleted: false });
+  }
+
   async #read(uuid: string): Promise<void> {
     const guest = this.#engine.record(uuid)?.guest;
     if (guest === undefined) return;
@@ -212,6 +225,8 @@ export class Witness {
       }),
       hostPressure(),
     ]);
+    // Counts of another run say nothing of this one.
+    if (this.#engine.record(uuid)?.guest.run !== guest.run) return;
     if (counters !== null) this.tell(uuid, { type: "reading", counters, host, lastLine: this.#parts.lastLine(uuid) });
   }
 
@@ -222,18 +237,20 @@ export class Witness {
     this.tell(guest.uuid, { type: "hardware", action: hardware.action });
   }
 
-  /** One transaction for the effects and for all that has changed since the last one. */
-  #write(effects: readonly Effect[]): void {
-    const guests = [...this.#changed].flatMap((uuid) => this.#changedFacts(uuid));
-    this.#changed.clear();
-    if (effects.length > 0 || guests.length > 0) this.#unwritten.push({ effects, guests });
+  /**
+   * One transaction for the effects and for all that has changed since the last one.
+   * @param isDue whether a journal in trouble is tried again
+   */
+  #write(effects: readonly Effect[], isDue = true): void {
+    this.#unwritten.push(...effects);
     if (this.#unwritten.length > UNWRITTEN_MAX) this.#unwritten.splice(0, this.#unwritten.length - UNWRITTEN_MAX);
-    const { journal, receivers, clock, log } = this.#parts;
+    for (const uuid of this.#changed) this.#noteFacts(uuid);
+    this.#changed.clear();
+    if (this.#unwritten.length === 0 && this.#unwrittenFacts.size === 0) return;
+    if (this.#trouble !== undefined && !isDue) return;
+    const { log } = this.#parts;
     try {
-      for (let step = this.#unwritten[0]; step !== undefined; step = this.#unwritten[0]) {
-        journal.commit(step.effects, step.guests, receivers, (at) => dateOf(clock, at));
-        this.#unwritten.shift();
-      }
+      this.#commit();
       if (this.#trouble !== undefined) log.info("the journal is written again");
       this.#trouble = undefined;
     } catch (error) {
@@ -243,23 +260,58 @@ export class Witness {
     }
   }
 
-  #changedFacts(uuid: string): GuestFacts[] {
+  #commit(): void {
+    const { journal, receivers, clock, log } = this.#parts;
+    const guests = [...this.#unwrittenFacts].flatMap(([, facts]) => facts ?? []);
+    const gone = [...this.#unwrittenFacts].flatMap(([uuid, facts]) => (facts === undefined ? [uuid] : []));
+    const commit = (some: readonly Effect[]) =>
+      journal.commit(some, guests, receivers, (at) => dateOf(clock, at), gone);
+    try {
+      commit(this.#unwritten);
+    } catch (error) {
+      if (!isConstraint(error)) throw error;
+      // Of an incident whose beginning was given up the rest has no place: it must not keep out all that follows.
+      for (let effect = this.#unwritten[0]; effect !== undefined; effect = this.#unwritten[0]) {
+        try {
+          commit([effect]);
+        } catch (refused) {
+          if (!isConstraint(refused)) throw refused;
+          log.error(`the journal has no place for ${JSON.stringify(effect)}: ${errorLine(refused)}`);
+        }
+        this.#unwritten.shift();
+      }
+    }
+    this.#unwritten = [];
+    this.#unwrittenFacts.clear();
+  }
+
+  #noteFacts(uuid: string): void {
     const record = this.#engine.record(uuid);
     if (record === undefined) {
-      this.#kept.delete(uuid);
       this.#hardware.delete(uuid);
-      return [];
+      if (this.#kept.delete(uuid)) this.#unwrittenFacts.set(uuid, undefined);
+      return;
     }
     const { guest, hasDaemon, boot, mutedUntil, ends } = record;
     const text = JSON.stringify([guest, hasDaemon, boot, mutedUntil, ends]);
-    if (this.#kept.get(uuid) === text) return [];
+    if (this.#kept.get(uuid) === text) return;
     this.#kept.set(uuid, text);
-    return [factsOf(record, this.#parts.clock)];
+    this.#unwrittenFacts.set(uuid, factsOf(record, this.#parts.clock));
+  }
+
+  #isNewBoot(): boolean {
+    const { journal, hostBoot, log } = this.#parts;
+    try {
+      return journal.hostBooted(hostBoot);
+    } catch (error) {
+      log.error(`the journal is not written: ${errorLine(error)}`);
+      return true; // only another boot's has to be written
+    }
   }
 
   #restore(): void {
-    const { journal, clock, hostBoot } = this.#parts;
-    const isNewBoot = journal.hostBooted(hostBoot);
+    const { journal, clock } = this.#parts;
+    const isNewBoot = this.#isNewBoot();
     const open = new Map(journal.openIncidents().map((incident) => [incident.uuid, incidentOf(incident, clock)]));
     for (const facts of journal.guests()) {
       const record = recordOf(facts, clock, isNewBoot);
@@ -267,6 +319,7 @@ export class Witness {
       // Until its emulator answers, it does not.
       const unansweredSince = incident?.signs.find(({ sign }) => sign === "emulator-stuck")?.at;
       this.#engine.restore({ ...record, incident, unansweredSince });
+      this.#kept.set(facts.uuid, "");
       open.delete(facts.uuid);
     }
     const ofHost = open.get(undefined);

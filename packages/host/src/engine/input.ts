@@ -19,8 +19,8 @@ export interface HostPressure {
 export type GuestInput =
   /** As it is found when we start to listen. */
   | { readonly type: "seen"; readonly guest: Guest }
-  /** It is not there any more. */
-  | { readonly type: "gone" }
+  /** It is not there any more. `isDeleted`: somebody has undefined it. */
+  | { readonly type: "gone"; readonly isDeleted: boolean }
   | Extract<
       HypervisorEvent,
       {

@@ -3,6 +3,7 @@
  * one transaction: what the engine has decided is on disk whole before anything of it is done, or not at all.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { errorCode } from "@bernard/tools";
 import type { Effect, Outcome, Sign, SignName } from "../engine/incident.ts";
 import { migrate } from "./schema.ts";
 
@@ -91,17 +92,20 @@ export class Journal {
 
   /**
    * Writes one step of the engine: its effects, what is known of the guest afterwards, and an alert for each receiver.
-   * @param guest undefined where the step changed nothing that has to be kept
+   * @param guests those of whom something changed that has to be kept
+   * @param gone UUIDs of guests that are not there any more
    */
   commit(
     effects: readonly Effect[],
     guests: readonly GuestFacts[],
     receivers: readonly string[],
     calendar: Calendar,
+    gone: readonly string[] = [],
   ): void {
     this.#transaction(() => {
       for (const effect of effects) this.#write(effect, receivers, calendar);
       for (const guest of guests) this.#keepGuest(guest);
+      for (const uuid of gone) this.#run("DELETE FROM guest WHERE uuid = ?", uuid);
     });
   }
 
@@ -118,10 +122,6 @@ export class Journal {
       mutedUntil: Number(row.muted_until),
       ends: JSON.parse(String(row.ends)),
     }));
-  }
-
-  forgetGuest(uuid: string): void {
-    this.#run("DELETE FROM guest WHERE uuid = ?", uuid);
   }
 
   incident(id: number): KeptIncident | undefined {
@@ -277,7 +277,7 @@ export class Journal {
     );
   }
 
-  /** Whether this is another boot of the host than the last time: runs of guests then count anew. */
+  /** Whether this is another boot of the host than the last time: runs of guests then count anew. @throws where it cannot be written */
   hostBooted(boot: string): boolean {
     const before = this.#get("SELECT boot FROM host")?.boot;
     if (before === boot) return false; // nothing to write: a full disk is no reason not to start
@@ -337,6 +337,18 @@ export class Journal {
     return statement;
   }
 }
+
+/** Whether it contradicts what the journal has, and ever will; anything else may pass. */
+export const isConstraint = (error: unknown): boolean => resultOf(error) === CONSTRAINT;
+
+/** SQLite's primary result code, which its extended ones hold in their low byte (https://www.sqlite.org/rescode.html). */
+export function resultOf(error: unknown): number | undefined {
+  if (errorCode(error) !== "ERR_SQLITE_ERROR") return undefined;
+  const { errcode } = error as { readonly errcode?: unknown };
+  return typeof errcode === "number" ? errcode & 0xff : undefined;
+}
+
+const CONSTRAINT = 19;
 
 type Value = string | number | null;
 type Row = Readonly<Record<string, unknown>>;

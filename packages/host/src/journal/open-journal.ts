@@ -1,8 +1,8 @@
 /** Opens the journal of a state directory; one that is no journal any more is kept aside, and a new one begun. */
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { errorCode, UserError } from "@bernard/tools";
-import { CorruptJournalError, Journal } from "./journal.ts";
+import { UserError } from "@bernard/tools";
+import { CorruptJournalError, Journal, resultOf } from "./journal.ts";
 
 /** SQLite's primary result codes (https://www.sqlite.org/rescode.html). */
 const BUSY = 5;
@@ -56,11 +56,4 @@ const isCorrupt = (error: unknown): boolean =>
 function notOpened(path: string, error: unknown): Error {
   const why = error instanceof Error ? error.message : String(error);
   return new UserError(`the journal ${path} cannot be opened: ${why}`, "is the directory there, and ours to write?", 3);
-}
-
-/** SQLite's extended codes hold the primary one in their low byte. */
-function resultOf(error: unknown): number | undefined {
-  if (errorCode(error) !== "ERR_SQLITE_ERROR") return undefined;
-  const { errcode } = error as { readonly errcode?: unknown };
-  return typeof errcode === "number" ? errcode & 0xff : undefined;
 }
