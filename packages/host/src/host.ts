@@ -86,12 +86,27 @@ export async function startHost(config: HostConfig, version: string, log: Logger
     /** Guests that somebody has undefined, and when. */
     const deleted = new Map<string, number>();
 
+    const tidy = async () => {
+      try {
+        for (const [uuid, at] of deleted) {
+          if (clock.now() - at < DELETED_MS) continue;
+          deleted.delete(uuid);
+          await evidence.forget(uuid);
+        }
+        await evidence.tidy(clock.date());
+        journal.forgetIncidents(clock.date() - limits["keep-for"]);
+      } catch (error) {
+        log.error(`what is old cannot be deleted: ${errorLine(error)}`);
+      }
+    };
+
     const takeEvidence = (incident: number, guest: Guest, sign: SignName) => {
       const said = channels.said(guest.uuid);
       const scene = { guest, hypervisor, now: clock.now(), said, console: consoles.tail(guest.uuid), logDir: LOG_DIR };
       evidence.take(incident, sign, scene).then(
         (missing) => {
           for (const what of missing) log.info({ incident }, `no evidence: ${what}`);
+          if (evidence.isUntidy) void tidy();
         },
         (error: unknown) => log.error({ incident }, `evidence cannot be kept: ${errorLine(error)}`),
       );
@@ -102,6 +117,8 @@ export async function startHost(config: HostConfig, version: string, log: Logger
       clock,
       log,
       settings: settingsOf(config),
+      // A journal that was begun anew counts on where the evidence of the old one ends.
+      nextIncident: Math.max(journal.nextIncident, keptAside === undefined ? 0 : (await evidence.highest()) + 1),
       hostBoot: (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim(),
       receivers: [...receivers.keys()],
       recordFile: config.record,
@@ -178,17 +195,8 @@ export async function startHost(config: HostConfig, version: string, log: Logger
     const server = await apiServer(api, version);
     servers.push(server);
     await listenAt(server, join(config.run, SOCKET));
+    timers.push(setInterval(tidy, TIDY_MS));
     if (config.metrics !== undefined) servers.push(await metricsServer(api, config.metrics));
-    const tidy = async () => {
-      for (const [uuid, at] of deleted) {
-        if (clock.now() - at < DELETED_MS) continue;
-        deleted.delete(uuid);
-        await evidence.forget(uuid);
-      }
-      await evidence.tidy(clock.date());
-      journal.forgetIncidents(clock.date() - limits["keep-for"]);
-    };
-    timers.push(setInterval(() => tidy().catch((error: unknown) => log.error(errorLine(error))), TIDY_MS));
     return { stop };
   } catch (error) {
     await stop();

@@ -70,6 +70,7 @@ function stage(t: TestContext, { isFull = (): boolean => false, record = false }
       journal,
       clock,
       settings: DEFAULTS,
+      nextIncident: journal.nextIncident,
       log: pino({ level: "silent" }),
       hostBoot: "b",
       receivers: ["ops"],

@@ -27,6 +27,8 @@ export interface WitnessParts {
   readonly hypervisor: Hypervisor;
   readonly journal: Journal;
   readonly settings: Settings;
+  /** No incident has had this number yet, nor a higher one. */
+  readonly nextIncident: number;
   readonly clock: Clock;
   readonly log: Logger;
   /** The host's boot id. */
@@ -69,7 +71,7 @@ export class Witness {
 
   constructor(parts: WitnessParts) {
     this.#parts = parts;
-    this.#engine = new Engine(parts.settings, parts.journal.nextIncident);
+    this.#engine = new Engine(parts.settings, parts.nextIncident);
     this.#restore();
     if (parts.recordFile !== undefined) this.#record = new InputLog(parts.recordFile, this.#engine);
   }
@@ -217,14 +219,12 @@ export class Witness {
   async #read(uuid: string): Promise<void> {
     const guest = this.#engine.record(uuid)?.guest;
     if (guest === undefined) return;
-    const [counters, host] = await Promise.all([
-      this.#parts.hypervisor.counters(guest).catch((error: unknown) => {
-        // Only an emulator that does not answer is a finding; libvirt gone is told by the watch.
-        if (!isFailure(error, "no-answer")) return null;
-        return undefined;
-      }),
-      hostPressure(),
-    ]);
+    const counters = await this.#parts.hypervisor.counters(guest).catch((error: unknown) => {
+      // Only an emulator that does not answer is a finding; libvirt gone is told by the watch.
+      if (!isFailure(error, "no-answer")) return null;
+      return undefined;
+    });
+    const host = hostPressure();
     // Counts of another run say nothing of this one.
     if (this.#engine.record(uuid)?.guest.run !== guest.run) return;
     if (counters !== null) this.tell(uuid, { type: "reading", counters, host, lastLine: this.#parts.lastLine(uuid) });

@@ -1,0 +1,85 @@
+/** Evidence on a real disk: within its limits, and nobody's at another's cost. */
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import type { Hypervisor } from "@bernard/hypervisor";
+import type { Collector, Scene } from "../src/evidence/collector.ts";
+import { EvidenceStore } from "../src/evidence/evidence-store.ts";
+
+const sceneOf = (uuid: string): Scene => ({
+  guest: { uuid, name: uuid, state: "running", reason: "booted", run: "1" },
+  hypervisor: {} as Hypervisor,
+  now: 0,
+  said: undefined,
+  console: Buffer.alloc(0),
+  logDir: "/nowhere",
+});
+
+function store(t: TestContext, collect: Collector["collect"], limits = {}) {
+  const dir = mkdtempSync(join(tmpdir(), "bernard-evidence-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const all = { keepForMs: 86_400_000, perGuestBytes: 1000, inAllBytes: 2000, ...limits };
+  return { dir: join(dir, "evidence"), evidence: new EvidenceStore(dir, [{ name: "it", collect }], all) };
+}
+
+const bytes = (length: number) => async () => ({ file: "it", bytes: Buffer.alloc(length) });
+
+test("a guest that has too much loses its own, oldest first, and no other's", async (t) => {
+  const { dir, evidence } = store(t, bytes(600));
+  for (let incident = 1; incident <= 3; incident++) await evidence.take(incident, "fire", sceneOf("quiet"));
+  await evidence.tidy(Date.now());
+  assert.deepEqual(readdirSync(join(dir, "quiet")), ["3"]);
+  for (let incident = 4; incident <= 9; incident++) await evidence.take(incident, "fire", sceneOf("loud"));
+  await evidence.tidy(Date.now());
+  assert.deepEqual([readdirSync(join(dir, "loud")), readdirSync(join(dir, "quiet"))], [["9"], ["3"]]);
+});
+
+test("what is too old goes with its guest's directory; the highest number is known", async (t) => {
+  const { dir, evidence } = store(t, bytes(1));
+  await evidence.take(7, "fire", sceneOf("a"));
+  await evidence.take(12, "fire", sceneOf("b"));
+  assert.equal(await evidence.highest(), 12);
+  await evidence.tidy(Date.now() + 2 * 86_400_000);
+  assert.deepEqual(readdirSync(dir), []);
+  assert.equal(await evidence.highest(), 0);
+});
+
+test("a thousand guests in trouble at once are looked at a few at a time, and all of them", async (t) => {
+  let now = 0;
+  let most = 0;
+  const { dir, evidence } = store(t, async () => {
+    most = Math.max(most, ++now);
+    await new Promise((resolve) => setImmediate(resolve));
+    now--;
+    return { file: "it", bytes: Buffer.alloc(1) };
+  });
+  await Promise.all(Array.from({ length: 1000 }, (_, i) => evidence.take(i, "storage-pause", sceneOf(`${i}`))));
+  assert.equal(readdirSync(dir).length, 1000);
+  assert.ok(most <= 16, `${most} at a time`);
+});
+
+test("so much at once is tidied at once", async (t) => {
+  const { evidence } = store(t, bytes(100));
+  assert.equal(evidence.isUntidy, false);
+  for (let incident = 1; incident <= 3; incident++) await evidence.take(incident, "fire", sceneOf("a"));
+  assert.equal(evidence.isUntidy, true);
+  await evidence.tidy(Date.now());
+  assert.equal(evidence.isUntidy, false);
+});
+
+test("evidence that is deleted while it is counted, or taken, troubles nobody", async (t) => {
+  const { dir, evidence } = store(t, bytes(1));
+  for (let round = 0; round < 50; round++) {
+    mkdirSync(join(dir, "a", "1", "panic"), { recursive: true });
+    await Promise.all([
+      evidence.take(round, "fire", sceneOf("a")).catch(() => {}),
+      evidence.files("a", round),
+      evidence.tidy(Date.now()),
+      evidence.forget("a"),
+    ]);
+  }
+  await evidence.forget("a");
+  assert.deepEqual(await evidence.files("a", 1), []);
+});
