@@ -7,7 +7,7 @@ import { errorLine } from "@bernard/tools";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { AlertSender } from "./alerts/alert-sender.ts";
-import { type ApiHost, apiServer, listenAt, metricsServer } from "./api/server.ts";
+import { type ApiHost, apiServer, listenAt, metricsServer, SUMMARY } from "./api/server.ts";
 import type { HostConfig } from "./config.ts";
 import { systemClock } from "./daemon/clock.ts";
 import { ConsoleTails } from "./daemon/console-tails.ts";
@@ -178,7 +178,7 @@ export async function startHost(config: HostConfig, version: string, log: Logger
           // What is taken away meanwhile is no part of it.
           await cp(evidence.directory(incident.uuid, id), dir, { recursive: true }).catch(() => {});
         }
-        await writeFile(join(dir, "SUMMARY.txt"), summary(host, incident));
+        await writeFile(join(dir, SUMMARY), summary(host, incident));
         return { dir, remove: () => rm(dir, { recursive: true, force: true }) };
       },
       mute: (nameOrUuid, until) => witness.mute(nameOrUuid, until),

@@ -11,9 +11,12 @@ export class Metrics {
   readonly #signs: Counter<"sign">;
   readonly #alerts: Counter<"sign">;
   readonly #inputs: Counter<"type">;
+  readonly #status: () => StatusView;
+  readonly #gauges: ((now: StatusView) => void)[] = [];
 
   /** @param status asked at each scrape */
   constructor(status: () => StatusView) {
+    this.#status = status;
     const registers = [this.#registry];
     this.#fires = new Counter({
       name: "libvirt_domain_watchdog_events_total",
@@ -39,15 +42,10 @@ export class Metrics {
       labelNames: ["type"],
       registers,
     });
-    const gauge = (name: string, help: string, value: (status: StatusView) => number) =>
-      new Gauge({
-        name,
-        help,
-        registers,
-        collect() {
-          this.set(value(status()));
-        },
-      });
+    const gauge = (name: string, help: string, value: (now: StatusView) => number) => {
+      const gauged = new Gauge({ name, help, registers });
+      this.#gauges.push((now) => gauged.set(value(now)));
+    };
     gauge("bernard_up", "Whether every event of the hypervisor is heard.", ({ isConnected }) => Number(isConnected));
     gauge("bernard_journal_up", "Whether the journal is written.", ({ journalTrouble }) =>
       Number(journalTrouble === null),
@@ -78,6 +76,8 @@ export class Metrics {
   }
 
   text(): Promise<string> {
+    const now = this.#status();
+    for (const gauge of this.#gauges) gauge(now);
     return this.#registry.metrics();
   }
 

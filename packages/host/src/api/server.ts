@@ -1,6 +1,7 @@
 /** The daemon's HTTP API: on a UNIX socket, for those whom its file's mode lets in. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { chmod, rm } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { chmod, readdir, rm } from "node:fs/promises";
+import { PassThrough, type Readable } from "node:stream";
 import swagger from "@fastify/swagger";
 import { type FastifyInstance, type FastifyReply, fastify } from "fastify";
 import type { GuestView, ReportView, StatusView } from "../daemon/views.ts";
@@ -12,6 +13,15 @@ export interface IncidentView extends KeptIncident {
   readonly evidence: readonly EvidenceFile[];
 }
 
+/** All that is kept of an incident, with SUMMARY. */
+export interface ExportDirectory {
+  readonly dir: string;
+  remove(): Promise<void>;
+}
+
+/** The name of an exported incident's page for people. */
+export const SUMMARY = "SUMMARY.txt";
+
 /** What the API needs of the daemon. Times in milliseconds since 1970. */
 export interface ApiHost {
   status(): StatusView;
@@ -20,7 +30,7 @@ export interface ApiHost {
   incidents(filter: IncidentFilter): readonly KeptIncident[];
   incident(id: number): Promise<IncidentView | undefined>;
   /** Writes a summary and gives the directory that holds it all; undefined where there is no such incident. */
-  exportDirectory(id: number): Promise<{ readonly dir: string; remove(): Promise<void> } | undefined>;
+  exportDirectory(id: number): Promise<ExportDirectory | undefined>;
   /** `until` 0 unmutes. False: no such guest. */
   mute(nameOrUuid: string, until: number): boolean;
   metrics(): Promise<{ readonly text: string; readonly contentType: string }>;
@@ -38,7 +48,13 @@ const nameParameter = {
 const idParameter = { type: "object", required: ["id"], properties: { id: integer } };
 
 export async function apiServer(host: ApiHost, version: string): Promise<FastifyInstance> {
-  const server = fastify({ bodyLimit: 4096, ajv: { customOptions: { coerceTypes: true, removeAdditional: false } } });
+  const server = fastify({
+    bodyLimit: 4096,
+    ajv: { customOptions: { coerceTypes: true, removeAdditional: false } },
+    // Of a guest's name, as it is spelled in an address: 220 characters of any alphabet.
+    routerOptions: { maxParamLength: 220 * 12 },
+    forceCloseConnections: true, // a client that does not read keeps nobody from ending
+  });
   await server.register(swagger, { openapi: { info: { title: "bernard host", version } } });
 
   server.get("/v1/status", { schema: { summary: "The daemon, and what is open now" } }, () => host.status());
@@ -82,11 +98,7 @@ export async function apiServer(host: ApiHost, version: string): Promise<Fastify
     async ({ params }, reply) => {
       const found = await host.exportDirectory(params.id);
       if (found === undefined) return notFound(reply, `there is no incident ${params.id}`);
-      const tar: ChildProcess = spawn("tar", ["-C", found.dir, "-cz", "--owner=0", "--group=0", "."], {
-        stdio: ["ignore", "pipe", "ignore"],
-      });
-      tar.once("close", () => void found.remove());
-      return reply.type("application/gzip").send(tar.stdout);
+      return reply.type("application/gzip").send(await archive(found));
     },
   );
   server.put<{ Params: { guest: string }; Body: { seconds: number } }>(
@@ -115,6 +127,24 @@ export async function apiServer(host: ApiHost, version: string): Promise<Fastify
   return server;
 }
 
+/** The directory as tar.gz, the summary first; it is removed when that is over. What tar cannot finish breaks off. */
+async function archive({ dir, remove }: ExportDirectory): Promise<Readable> {
+  const others = (await readdir(dir)).filter((name) => name !== SUMMARY);
+  const tar = spawn("tar", ["-C", dir, "-cz", "--owner=0", "--group=0", SUMMARY, ...others], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const out = new PassThrough();
+  const failed = (why: Error) => out.destroy(why);
+  tar.once("error", failed);
+  tar.once("close", (code) => {
+    remove().catch(() => {});
+    if (code === 0) out.end();
+    else failed(new Error(`tar ended with ${code}`));
+  });
+  out.once("close", () => tar.stdout.destroy());
+  return tar.stdout.on("error", failed).pipe(out, { end: false });
+}
+
 /** Listens at a path that nobody else listens at: the journal lets one daemon in. */
 export async function listenAt(server: FastifyInstance, path: string): Promise<void> {
   await rm(path, { force: true });
@@ -124,7 +154,7 @@ export async function listenAt(server: FastifyInstance, path: string): Promise<v
 
 /** Only the metrics, on a TCP port: they may be read by whoever reaches it, the rest not. */
 export async function metricsServer(host: ApiHost, address: string): Promise<FastifyInstance> {
-  const server = fastify();
+  const server = fastify({ forceCloseConnections: true });
   server.get("/metrics", async (_, reply) => sendMetrics(host, reply));
   const colon = address.lastIndexOf(":");
   await server.listen({
