@@ -12,7 +12,7 @@ import { userSpace } from "./user-space.ts";
 const here = join(import.meta.dirname, "../guest/systemd");
 
 /** What a guest may have besides, and what that needs. */
-export interface Besides {
+interface Besides {
   /** Names the image. */
   readonly name: string;
   /** Debian packages. */

@@ -9,7 +9,7 @@ const BANNER = `import { createRequire } from "node:module";
 const require = createRequire(import.meta.url);`;
 
 /** A library of npm's that is in the bundle. */
-export interface BundledLibrary {
+interface BundledLibrary {
   readonly name: string;
   readonly version: string;
   readonly license: string;

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { commands } from "../src/commands/index.ts";
 import { makeProgram } from "../src/program.ts";
 
-export interface Item {
+interface Item {
   readonly name: string;
   readonly help: string;
 }

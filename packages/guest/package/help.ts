@@ -12,7 +12,7 @@ interface HelpKey {
 }
 
 /** An option or a command, with its arguments. */
-export interface HelpItem {
+interface HelpItem {
   readonly name: string;
   readonly help: string;
 }
