@@ -223,6 +223,43 @@ for (const [what, args, code, message] of REFUSALS) {
   });
 }
 
+test("a table is shown first, told with its file and its road, and written once", async (t) => {
+  const domain = await naked(t, "table", { machine: "q35" });
+  const args = ["protect", "table", "--model", "wdat", "--connect", held.stage.uri];
+  const file = join(held.stage.daemon.dir, "bernard/q35.wdat");
+  process.env.XDG_DATA_HOME = held.stage.daemon.dir;
+  t.after(() => {
+    delete process.env.XDG_DATA_HOME;
+  });
+  const shown = await runBernard(t, ...args, "--dry-run");
+  assert.equal(
+    shown.stdout,
+    `+ <watchdog model='i6300esb' action='reset'/>
++ <channel type='unix'>
++   <target type='virtio' name='org.bernard.guest.0'/>
++ </channel>
++ <qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
++   <qemu:arg value='-acpitable'/>
++   <qemu:arg value='file=${file}'/>
++   <qemu:arg value='-global'/>
++   <qemu:arg value='ICH9-LPC.noreboot=off'/>
++ </qemu:commandline>
+`,
+  );
+  await assert.rejects(readFile(file), "a look writes no file");
+  const { stdout } = await runBernard(t, ...args, "--json");
+  assert.deepEqual(JSON.parse(stdout).notes, [
+    "the guest needs the driver wdat_wdt, and bernard-guest to feed the device",
+    `its ACPI table is ${file}, by qemu:commandline`,
+    "its i6300esb carries the action: this libvirt knows no itco",
+  ]);
+  const checked = await runBernard(t, "acpi-table", "--check", file);
+  assert.match(checked.stdout, /a WDAT of \d+ entries/);
+  const gone = await runBernard(t, "unprotect", "table", "--connect", held.stage.uri);
+  assert.match(gone.stdout, /\ntable: .*\/bernard\/q35\.wdat stays, for other guests\n/);
+  assert.deepEqual(await watchdogs(domain), []);
+});
+
 test("a pair that cannot be is refused with its reason", async (t) => {
   await naked(t, "pair");
   const end = await runBernard(t, "protect", "pair", "--model", "diag288", "--connect", held.stage.uri);

@@ -12,7 +12,7 @@ import type { Guest, Hypervisor, Owner } from "../hypervisor.ts";
 import { LibvirtHypervisor } from "./adapter.ts";
 import { hypervisorError } from "./adapter-errors.ts";
 import { domainOf } from "./adapter-guests.ts";
-import { TABLE_FILE, type TableRoad, tableObstacle } from "./domain-xml/acpi-table.ts";
+import { roadOf, TABLE_FILE, type TableRoad, tableObstacle } from "./domain-xml/acpi-table.ts";
 import { type DomainXml, parseDomain } from "./domain-xml/parse.ts";
 import {
   CHANNEL_XML,
@@ -271,11 +271,9 @@ export class Protector {
       const why = "the table of wdat is a file, and its host is another machine";
       throw cannotProtect(guest, why, "run bernard protect on the guest's own host");
     }
-    const version = (await this.#hypervisor.libvirtVersion()) ?? "";
-    const [major = 0, minor = 0] = version.split(".").map(Number);
     return {
       path: there?.path ?? join(this.#here!.tables, TABLE_FILE),
-      by: major > 11 || (major === 11 && minor >= 2) ? "acpi" : "qemu:commandline",
+      by: roadOf(await this.#hypervisor.libvirtVersion()),
     };
   }
 
@@ -437,7 +435,7 @@ function cannotProtect(guest: Guest, why: string, hint: string): HypervisorError
 }
 
 function notesOn(
-  { model, driver, warnings, beside }: Choice,
+  { driver, warnings, beside }: Choice,
   { hardware }: DomainXml,
   table: TableRoad | undefined,
 ): string[] {
@@ -446,7 +444,7 @@ function notesOn(
   return [
     `the guest needs the driver ${driver}, and bernard-guest to feed the device`,
     ...(table === undefined ? [] : [`its ACPI table is ${table.path}, by ${table.by}`]),
-    ...(beside === undefined ? [] : [`its ${beside} carries the action: this libvirt knows no ${model}`]),
+    ...(beside === undefined ? [] : [`its ${beside} carries the action: this libvirt knows no itco`]),
     ...warnings,
     ...others.map((each) => `it has an ${each.model} besides that libvirt does not know of`),
   ];

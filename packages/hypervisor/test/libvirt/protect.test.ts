@@ -448,6 +448,31 @@ test("a file with another table is not written over, and nothing is defined", as
   }
 });
 
+test("a table is a file of the guest's own host: over ssh it is refused, and one that is there is kept", async (t) => {
+  const domain = await defined(t, Q35);
+  const untouched = await xml(domain, DEFINITION);
+  const bin = join(daemon.dir, "bin");
+  await mkdir(bin);
+  await writeFile(join(bin, "ssh"), '#!/bin/sh\nfor last; do :; done\nexec sh -c "$last"\n', { mode: 0o755 });
+  const { PATH } = process.env;
+  lastFirst(t, () => {
+    process.env.PATH = PATH;
+  });
+  process.env.PATH = `${bin}:${PATH}`;
+  const remote = await Protector.open(`qemu+ssh://localhost/session?socket=${daemon.socket}`);
+  lastFirst(t, () => remote.close());
+  const asked = { ...right, model: "wdat" } as const;
+  await assert.rejects(
+    remote.planProtection("guest", asked),
+    (error) =>
+      isFailure(error, "unsupported") && /a file, and its host is another machine; run bernard/.test(error.message),
+  );
+  assert.equal(await xml(domain, DEFINITION), untouched);
+  await protect(t, "guest", { model: "wdat" });
+  const plan = await remote.planProtection("guest", asked);
+  assert.deepEqual([plan.lines, plan.file], [[], undefined]);
+});
+
 const argsIn = (text: string) => parseDomain(text).commandLine.args.map(({ value }) => value);
 
 test("an owned guest is left alone, unless its operator insists", async (t) => {

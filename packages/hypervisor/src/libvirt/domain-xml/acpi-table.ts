@@ -27,6 +27,12 @@ export const TABLE_FILE = "bernard/q35.wdat";
 /** The machine's strap that silences its timer, off. */
 export const STRAP = ["-global", "ICH9-LPC.noreboot=off"] as const;
 
+/** How a libvirt of that version can give one that is no SLIC. */
+export function roadOf(version: string | undefined): TableRoad["by"] {
+  const [major = 0, minor = 0] = (version ?? "").split(".").map(Number);
+  return major > 11 || (major === 11 && minor >= 2) ? "acpi" : "qemu:commandline";
+}
+
 /** Those that may be a WDAT: libvirt and QEMU force other signatures on the rest. */
 export function tablesOf(os: XmlElement | undefined, { args }: CommandLine): AcpiTable[] {
   const known = children(child(os, "acpi"), "table")
