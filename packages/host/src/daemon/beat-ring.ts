@@ -9,44 +9,67 @@ const COLUMNS_MAX = 96;
 
 const VERDICTS: Readonly<Record<Verdict, number>> = { healthy: 0, failing: 1, failed: 2 };
 
+/** What is not there yet takes no memory: a table grows by so many columns at least, and its rows double. */
+const COLUMNS_STEP = 8;
+const ROWS_FIRST = 25;
+
 export class BeatRing {
   /** Milliseconds of the host's clock. */
   readonly #at = new Float64Array(BEATS);
-  readonly #columns = new Map<string, Float32Array>();
+  /** Of each reading. */
+  readonly #columns = new Map<string, number>();
+  /** One table, for a thousand guests' small arrays would take several times the memory: `#rows` of `#width` values. */
+  #values = new Float32Array(0);
+  #rows = 0;
+  #width = 0;
   #count = 0;
 
   push(at: number, beat: Beat): void {
-    const place = this.#count++ % BEATS;
-    this.#at[place] = at;
-    for (const column of this.#columns.values()) column[place] = Number.NaN;
-    this.#set(place, "late_rounds", beat.late_rounds);
-    this.#set(place, "worst_late_ms", beat.worst_late_ms);
-    this.#set(place, "feeds", beat.feeds);
+    if (this.#count >= this.#rows && this.#rows < BEATS) {
+      this.#resize(Math.min(BEATS, this.#rows === 0 ? ROWS_FIRST : 2 * this.#rows), this.#width);
+    }
+    const row = this.#count++ % BEATS;
+    this.#at[row] = at;
+    this.#values.fill(Number.NaN, row * this.#width, (row + 1) * this.#width);
+    this.#set(row, "late_rounds", beat.late_rounds);
+    this.#set(row, "worst_late_ms", beat.worst_late_ms);
+    this.#set(row, "feeds", beat.feeds);
     for (const { name, verdict, readings } of beat.checks) {
-      this.#set(place, `${name} verdict`, VERDICTS[verdict]);
-      for (const [reading, value] of Object.entries(readings)) this.#set(place, `${name} ${reading}`, value);
+      this.#set(row, `${name} verdict`, VERDICTS[verdict]);
+      for (const reading in readings) this.#set(row, `${name} ${reading}`, readings[reading] ?? Number.NaN);
     }
   }
 
   /** The oldest first; `null` where a beat did not say. `at` in milliseconds before `now`. */
   table(now: number): { readonly columns: readonly string[]; readonly rows: readonly (readonly (number | null)[])[] } {
     const kept = Math.min(this.#count, BEATS);
-    const columns = [...this.#columns];
     const rows = Array.from({ length: kept }, (_, i) => {
-      const place = (this.#count - kept + i) % BEATS;
-      const values = columns.map(([, column]) => column[place] ?? Number.NaN);
-      return [now - (this.#at[place] ?? now), ...values].map((value) => (Number.isNaN(value) ? null : value));
+      const row = (this.#count - kept + i) % BEATS;
+      const start = row * this.#width;
+      const values = this.#values.subarray(start, start + this.#columns.size);
+      return [now - (this.#at[row] ?? now), ...values].map((value) => (Number.isNaN(value) ? null : value));
     });
-    return { columns: ["ms_before", ...columns.map(([name]) => name)], rows };
+    return { columns: ["ms_before", ...this.#columns.keys()], rows };
   }
 
-  #set(place: number, name: string, value: number): void {
+  #set(row: number, name: string, value: number): void {
     let column = this.#columns.get(name);
     if (column === undefined) {
-      if (this.#columns.size >= COLUMNS_MAX) return;
-      column = new Float32Array(BEATS).fill(Number.NaN);
+      column = this.#columns.size;
+      if (column >= COLUMNS_MAX) return;
+      if (column >= this.#width) this.#resize(this.#rows, this.#width + COLUMNS_STEP);
       this.#columns.set(name, column);
     }
-    column[place] = value;
+    this.#values[row * this.#width + column] = value;
+  }
+
+  #resize(rows: number, width: number): void {
+    const values = new Float32Array(rows * width).fill(Number.NaN);
+    for (let row = 0; row < this.#rows; row++) {
+      values.set(this.#values.subarray(row * this.#width, (row + 1) * this.#width), row * width);
+    }
+    this.#values = values;
+    this.#rows = rows;
+    this.#width = width;
   }
 }
