@@ -2,9 +2,11 @@
 
 const NEWLINE = 0x0a;
 
+/** Of whole lines only: nothing is kept between two, so that all share it. */
+const decoder = new TextDecoder();
+
 export class LineSplitter {
   readonly #maxLineBytes: number;
-  readonly #decoder = new TextDecoder();
   /** The unfinished line; grows by doubling up to the limit, so that tiny chunks cost no more than large ones. */
   #held = new Uint8Array(256);
   #length = 0;
@@ -35,7 +37,7 @@ export class LineSplitter {
       const end = newline === -1 ? chunk.length : newline;
       this.#hold(chunk.subarray(start, end));
       if (newline !== -1) {
-        if (!this.#skipping) lines.push(this.#decoder.decode(this.#held.subarray(0, this.#length)));
+        if (!this.#skipping) lines.push(decoder.decode(this.#held.subarray(0, this.#length)));
         this.#length = 0;
         this.#skipping = false;
       }

@@ -86,7 +86,7 @@ export class Libvirt {
     >;
     const limit = new TimeLimit(`reply to ${name}`, options);
     try {
-      const connection = await this.#open({ deadlineMs: options.deadlineMs, signal: limit.signal });
+      const connection = await this.#open({ deadlineMs: options.deadlineMs, signal: limit.signal }, true);
       this.#streams.add(connection);
       connection.onClose(() => this.#streams.delete(connection));
       try {
@@ -155,9 +155,9 @@ export class Libvirt {
     for (const connection of this.#streams) connection.close();
   }
 
-  #open({ deadlineMs, signal }: CallOptions): Promise<RpcConnection> {
+  #open({ deadlineMs, signal }: CallOptions, isStreams = false): Promise<RpcConnection> {
     const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])];
-    return openConnection(this.#target, { deadlineMs, signal: AbortSignal.any(signals) });
+    return openConnection(this.#target, { deadlineMs, signal: AbortSignal.any(signals) }, isStreams);
   }
 }
 

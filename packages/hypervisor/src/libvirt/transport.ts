@@ -8,8 +8,8 @@ import { errorCode } from "@bernard/tools";
 import { LibvirtConnectError } from "./errors.ts";
 import { sshArguments, type Target } from "./uri.ts";
 
-/** Bytes of one read. */
-const READ_BYTES = 65_536;
+/** Of one read. Every socket reads into it, for what is read is copied at once: a thousand of their own would be 64 MB. */
+const readInto = Buffer.allocUnsafeSlow(65_536);
 
 /** Characters kept of what ssh says: its last words. */
 const STDERR_KEPT = 4_096;
@@ -42,14 +42,13 @@ export async function dial(target: Target, signal: AbortSignal): Promise<Duplex>
   );
 }
 
-/** A socket that reads into one buffer: by itself Node takes as much anew for each packet, a tenth of a call's processor time. */
+/** A socket that reads into that buffer: by itself Node takes as much anew for each packet, a tenth of a call's processor time. */
 function socketAt(path: string): Socket {
-  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   const callback = (length: number) => {
-    socket.emit("data", Buffer.from(buffer.subarray(0, length)));
+    socket.emit("data", Buffer.from(readInto.subarray(0, length)));
     return true;
   };
-  const socket: Socket = connect({ path, onread: { buffer, callback } });
+  const socket: Socket = connect({ path, onread: { buffer: readInto, callback } });
   return socket;
 }
 
