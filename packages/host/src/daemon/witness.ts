@@ -219,10 +219,15 @@ export class Witness {
   async #read(uuid: string): Promise<void> {
     const guest = this.#engine.record(uuid)?.guest;
     if (guest === undefined) return;
-    const counters = await this.#parts.hypervisor.counters(guest).catch((error: unknown) => {
+    const { hypervisor } = this.#parts;
+    const counters = await hypervisor.counters(guest).catch((error: unknown) => {
       // Only an emulator that does not answer is a finding; libvirt gone is told by the watch.
       if (!isFailure(error, "no-answer")) return null;
-      return undefined;
+      // A libvirt that answers nothing at all says nothing of its emulators.
+      return hypervisor.libvirtVersion({ deadlineMs: 5_000 }).then(
+        () => undefined,
+        () => null,
+      );
     });
     const host = hostPressure();
     // Counts of another run say nothing of this one.
@@ -251,8 +256,10 @@ export class Witness {
     const { log } = this.#parts;
     try {
       this.#commit();
-      if (this.#trouble !== undefined) log.info("the journal is written again");
+      if (this.#trouble === undefined) return;
       this.#trouble = undefined;
+      log.info("the journal is written again");
+      this.#parts.wakeAlerts(); // they wait in it
     } catch (error) {
       const trouble = errorLine(error);
       if (this.#trouble === undefined) log.error(`the journal is not written, memory keeps what comes: ${trouble}`);
@@ -315,10 +322,12 @@ export class Witness {
     const open = new Map(journal.openIncidents().map((incident) => [incident.uuid, incidentOf(incident, clock)]));
     for (const facts of journal.guests()) {
       const record = recordOf(facts, clock, isNewBoot);
+      // Who cannot listen does not wait for a hello.
+      const hasDaemon = record.hasDaemon && this.#parts.hypervisor.abilities.has("channel");
       const incident = open.get(facts.uuid);
       // Until its emulator answers, it does not.
       const unansweredSince = incident?.signs.find(({ sign }) => sign === "emulator-stuck")?.at;
-      this.#engine.restore({ ...record, incident, unansweredSince });
+      this.#engine.restore({ ...record, hasDaemon, incident, unansweredSince });
       this.#kept.set(facts.uuid, "");
       open.delete(facts.uuid);
     }

@@ -5,7 +5,7 @@
 import type { GuestRecord, Reading } from "./guest-record.ts";
 import type { Settings } from "./settings.ts";
 import type { Step } from "./signs/rule.ts";
-import { isRunning } from "./signs/states.ts";
+import { isAnswering, isRunning } from "./signs/states.ts";
 
 /** Milliseconds between two questions to an emulator that does not answer. */
 const ASK_AGAIN_MS = 10_000;
@@ -22,7 +22,7 @@ export const isUnheard = (now: GuestRecord): boolean => isRunning(now) && now.ha
 export function readAt(now: GuestRecord, settings: Settings): number | undefined {
   const { unansweredSince, askedAt, baseline } = now;
   if (unansweredSince !== undefined) return (askedAt ?? unansweredSince) + ASK_AGAIN_MS;
-  if (!isRunning(now)) return undefined;
+  if (!isAnswering(now)) return undefined;
   const routine = askedAt === undefined ? now.upSince + spread(now, settings) : askedAt + settings.askMs;
   const suspectedAt = suspectedFrom(now, settings);
   if (suspectedAt === undefined) return routine;
@@ -78,5 +78,7 @@ function starved(from: Reading, to: Reading, settings: Settings): boolean {
   if (waitedS === undefined) return false;
   const waited = waitedS - (from.counters.processors.waitedS ?? 0);
   const ready = to.counters.processors.ranS - from.counters.processors.ranS + waited;
-  return ready > 0 && (100 * waited) / ready >= settings.stealPercent;
+  const elapsed = (to.at - from.at) / 1000;
+  // A guest that hardly wants to run waits hardly, and not for want of a processor does it say nothing.
+  return [ready, elapsed].every((time) => time > 0 && (100 * waited) / time >= settings.stealPercent);
 }

@@ -13,6 +13,8 @@ export const emulatorCrash: Rule = {
     if (before.guest.state === "unknown" && input.type === "seen") return undefined; // how long ago, nobody knows
     const { lastFire } = now;
     if (lastFire?.action === "poweroff" && input.at - lastFire.at < POWEROFF_MS) return undefined;
+    // libvirt calls it crashed, too, where it finds an emulator gone that it had left running.
+    if (input.type === "seen") return "its emulator ended by itself, or was killed, while nobody listened";
     return reason === "crashed" ? "it ended in a panic" : "its emulator ended by itself, or was killed";
   },
   lasts: (now) => now.guest.state === "shutoff" && now.guest.reason !== "destroyed",
