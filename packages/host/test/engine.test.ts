@@ -212,7 +212,7 @@ const stories: readonly Story[] = [
       "40 and watchdog-pause: paused by its watchdog for 30 s",
       "40 alert watchdog-pause",
       "40 would reset and resume",
-      "234 close: calm",
+      "260 close: calm",
     ],
   },
   {
@@ -237,7 +237,7 @@ const stories: readonly Story[] = [
       [300, lifecycle("resumed", "unpaused", guest("running", "unpaused"))],
     ],
     until: 400,
-    told: ["10 open fire: its watchdog fired; action dump", "10 alert fire", "300 close: calm"],
+    told: ["10 open fire: its watchdog fired; action dump", "10 alert fire", "360 close: calm"],
   },
   {
     title: "a poweroff by the watchdog is no crash of the emulator",
@@ -261,7 +261,7 @@ const stories: readonly Story[] = [
       "10 open emulator-crash: its emulator ended by itself, or was killed",
       "10 alert emulator-crash",
       "10 would start",
-      "70 close: calm",
+      "110 close: calm",
     ],
   },
   {
@@ -302,7 +302,7 @@ const stories: readonly Story[] = [
     told: [
       "10 open storage-pause: paused by an error of /a.qcow2 (enospc)",
       "10 alert storage-pause",
-      "500 close: calm",
+      "560 close: calm",
     ],
   },
   {
@@ -504,6 +504,208 @@ const stories: readonly Story[] = [
     told: ["264 open emulator-stuck: its emulator has answered nothing for 30 s", "264 alert emulator-stuck"],
   },
   {
+    title: "a guest that was resumed and stops on the same error is still in the same trouble",
+    happens: [
+      [0, seen("running")],
+      [10, lifecycle("suspended", "ioerror", guest("paused", "ioerror"))],
+      ...[100, 200, 300].flatMap(
+        (atS) =>
+          [
+            [atS, lifecycle("resumed", "unpaused", guest("running", "unpaused"))],
+            [atS + 1, lifecycle("suspended", "ioerror", guest("paused", "ioerror"))],
+          ] as const,
+      ),
+      [400, lifecycle("resumed", "unpaused", guest("running", "unpaused"))],
+    ],
+    until: 500,
+    told: ["10 open storage-pause: paused by an error of its storage", "10 alert storage-pause", "460 close: calm"],
+  },
+  {
+    title: "a guest whose device fires every 30 s and does nothing is one incident",
+    happens: [
+      [0, seen("running")],
+      ...Array.from({ length: 20 }, (_, i): readonly [number, GuestInput] => [10 + 30 * i, fire("none")]),
+    ],
+    until: 700,
+    told: [
+      "10 open fire: its watchdog fired; action none",
+      "10 alert fire",
+      "70 and reset-loop: 3 ends within 60 min",
+      "70 alert reset-loop",
+      "70 would quarantine",
+      "640 close: calm",
+    ],
+  },
+  {
+    title: "a guest that its owner pauses for a week after a fire, and takes up again",
+    happens: [
+      [0, seen("running")],
+      [10, fire("none")],
+      [20, lifecycle("suspended", "paused", guest("paused", "user"))],
+      [604_800, lifecycle("resumed", "unpaused", guest("running", "unpaused"))],
+    ],
+    until: 604_900,
+    told: ["10 open fire: its watchdog fired; action none", "10 alert fire", "604860 close: calm"],
+  },
+  {
+    title: "a guest that is reset while its watchdog holds it stands as before",
+    happens: [
+      [0, seen("running")],
+      [10, fire("pause")],
+      [10, lifecycle("suspended", "watchdog", guest("paused", "watchdog"))],
+      [20, reset],
+    ],
+    until: 200,
+    told: [
+      "10 open fire: its watchdog fired; action pause",
+      "10 alert fire",
+      "40 and watchdog-pause: paused by its watchdog for 30 s",
+      "40 alert watchdog-pause",
+      "40 would reset and resume",
+    ],
+  },
+  {
+    title: "a guest that reboots itself every minute, saying goodbye",
+    happens: [
+      [0, seen("running")],
+      ...Array.from({ length: 30 }, (_, i) => 60 * i).flatMap(
+        (atS) =>
+          [
+            [atS + 20, hello(`${atS}`)],
+            [atS + 30, beat()],
+            [atS + 58, bye],
+            [atS + 59, reset],
+          ] as const,
+      ),
+      [1820, hello("last")],
+      ...beats(1830, 2000),
+    ],
+    until: 2000,
+    told: [],
+  },
+  {
+    title: "a daemon that is upgraded in its guest",
+    happens: [
+      [0, seen("running")],
+      [5, hello("a")],
+      ...beats(10, 100),
+      [105, bye],
+      [107, hello("a")],
+      ...beats(110, 400),
+    ],
+    until: 400,
+    told: [],
+  },
+  {
+    title: "a guest with an agent alone that reboots for an hour, its disk busy",
+    happens: [
+      [0, seen("running")],
+      [5, agent(true)],
+      [60, agent(false)],
+      [61, reset],
+      [3660, agent(true)],
+    ],
+    world: { writes: (atS) => atS },
+    until: 4000,
+    told: [],
+  },
+  {
+    title: "a silent guest that goes to another host",
+    happens: [
+      [0, seen("running")],
+      [5, hello("a")],
+      [300, lifecycle("stopped", "migrated", guest("shutoff", "migrated", undefined))],
+    ],
+    until: 3000,
+    told: [`155 ${SILENT} 150 s; in 120 s ${STILL}`, "155 alert silence", "300 close: off"],
+  },
+  {
+    title: "what is failing for hours stays one incident, told once",
+    happens: [
+      [0, seen("running")],
+      [5, hello("a")],
+      [20, lastWords(false)],
+      ...Array.from({ length: 700 }, (_, i): readonly [number, GuestInput] => [30 + 10 * i, beat("failing")]),
+      [7100, beat()],
+    ],
+    until: 7110,
+    told: ["20 open last-words: disk:/: writes fail; it is fed on", "20 alert last-words", "7100 close: back"],
+  },
+  {
+    title: "a guest that cries and is well by turns has few incidents, whatever it says",
+    happens: [
+      [0, seen("running")],
+      ...Array.from({ length: 400 }, (_, i) => 10 + 3 * i).flatMap(
+        (atS) =>
+          [
+            [atS, lastWords(false)],
+            [atS + 2, beat()],
+          ] as const,
+      ),
+      ...beats(1220, 1300),
+    ],
+    until: 1300,
+    told: [
+      ...[10, 13, 16].flatMap((atS) => [
+        `${atS} open last-words: disk:/: writes fail; it is fed on`,
+        `${atS} alert last-words`,
+        `${atS + 2} close: back`,
+      ]),
+      "19 open last-words: disk:/: writes fail; it is fed on",
+      "19 alert last-words",
+      "1270 close: back",
+    ],
+  },
+  {
+    title: "an incident of a guest whose daemon was removed ends when it was long enough calm",
+    happens: [
+      [0, seen("running")],
+      [5, hello("a")],
+      [20, bye],
+      [30, fire("reset")],
+      [31, reset],
+    ],
+    world: { writes: (atS) => atS },
+    until: 2000,
+    told: ["30 open fire: its watchdog fired; action reset", "30 alert fire", "871 close: calm"],
+  },
+  {
+    title: "what began in a mute and is not over when it ends is told then",
+    happens: [
+      [0, seen("running")],
+      [1, mute(100)],
+      [10, fire("pause")],
+      [10, lifecycle("suspended", "watchdog", guest("paused", "watchdog"))],
+    ],
+    until: 300,
+    told: [
+      "10 open fire: its watchdog fired; action pause",
+      "40 and watchdog-pause: paused by its watchdog for 30 s",
+      "100 alert watchdog-pause",
+    ],
+  },
+  {
+    title: "so it is when somebody ends the mute",
+    happens: [
+      [0, seen("running")],
+      [1, mute(1000)],
+      [10, lifecycle("suspended", "ioerror", guest("paused", "ioerror"))],
+      [20, mute(0)],
+      [30, mute(1000)],
+    ],
+    until: 100,
+    told: ["10 open storage-pause: paused by an error of its storage", "20 alert storage-pause"],
+  },
+  {
+    title: "one question that was not answered is no proof of a stuck emulator",
+    happens: [
+      [0, seen("running")],
+      [10, { type: "reading", counters: undefined, host: IDLE, lastLine: "" }],
+    ],
+    until: 300,
+    told: [],
+  },
+  {
     title: "a guest that is undefined takes its incident along",
     happens: [
       [0, seen("running")],
@@ -566,7 +768,7 @@ test("emulators that answer nothing together are one incident of the host, and a
   assert.deepEqual(ofHost(told), [
     "60 open storage-down: the storage of 3 guests fails or is stuck",
     "60 alert storage-down",
-    "206 close: calm",
+    "265 close: calm",
   ]);
   const alerts = told.filter(([, effect]) => effect.type === "alert" && effect.sign.sign === "emulator-stuck");
   assert.ok(alerts.length < NAMES.length, `${alerts.length} guests alert for themselves`);
@@ -579,14 +781,15 @@ test("guests that are silent together on a starved host are the host's incident,
       [0, seen("running")],
       [5, hello("a")],
       [300, beat()],
+      [301, bye],
     ]),
     fourGuests({ host: BUSY }),
-    320,
+    400,
   );
   assert.deepEqual(told.flatMap(inWords), [
     "36 open overload: 4 guests are silent while the host has too much to do",
     "36 alert overload",
-    "300 close: calm",
+    "359 close: calm",
   ]);
 });
 

@@ -33,13 +33,16 @@ const lifecycle = (change: string, detail: string, guest: Guest): Lifecycle => (
 /** One turn of the event loop: what was answered at once has been heard. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-function stage(t: TestContext, { isFull = (): boolean => false, record = false } = {}) {
+function stage(
+  t: TestContext,
+  { isFull = (): boolean => false, isLibvirtStuck = (): boolean => false, record = false } = {},
+) {
   const dir = mkdtempSync(join(tmpdir(), "bernard-witness-"));
   t.after(() => rmSync(dir, { recursive: true }));
   const recordFile = record ? join(dir, "record.jsonl") : undefined;
   const there = new Map<string, Guest>();
   const gone: [string, boolean][] = [];
-  const answers: ((counters: Counters) => void)[] = [];
+  const answers: ((counters: Counters | PromiseLike<never>) => void)[] = [];
   let nowMs = 1_000_000;
   const clock = { now: () => nowMs, date: () => 1_790_000_000_000 + nowMs };
 
@@ -52,6 +55,7 @@ function stage(t: TestContext, { isFull = (): boolean => false, record = false }
     };
     let tell: (event: HypervisorEvent) => void = () => {};
     const hypervisor = {
+      abilities: new Set(["channel"]),
       watch: async (listener: typeof tell) => {
         tell = listener;
         tell({ type: "connected", guests: [...there.values()], deafTo: [] });
@@ -63,6 +67,10 @@ function stage(t: TestContext, { isFull = (): boolean => false, record = false }
         return guest;
       },
       hardware: () => Promise.reject(new HypervisorError("unsupported", "not here")),
+      libvirtVersion: async () => {
+        if (isLibvirtStuck()) throw new HypervisorError("no-answer", "libvirt's version: no answer");
+        return "9.0.0";
+      },
       counters: () => new Promise<Counters>((resolve) => answers.push(resolve)),
     } as unknown as Hypervisor;
     const witness = new Witness({
@@ -240,5 +248,27 @@ test("a mute by name means every guest of that name", async (t) => {
   assert.deepEqual(
     witness.guests().map(({ mutedUntil }) => mutedUntil !== null),
     [true, true, false],
+  );
+});
+
+test("an emulator that answers nothing is stuck; where libvirt itself answers nothing, none is", async (t) => {
+  let isLibvirtStuck = true;
+  const { has, answers, start } = stage(t, { isLibvirtStuck: () => isLibvirtStuck });
+  has(guestOf("web"));
+  const { journal, tick } = await start();
+  const goBy = async (ms: number) => {
+    for (let gone = 0; gone < ms; gone += 1000) {
+      tick();
+      for (const answer of answers.splice(0)) answer(Promise.reject(new HypervisorError("no-answer", "counters")));
+      await turn();
+    }
+  };
+  await goBy(5 * DEFAULTS.askMs);
+  assert.deepEqual(journal.incidents(), []);
+  isLibvirtStuck = false;
+  await goBy(2 * DEFAULTS.askMs);
+  assert.deepEqual(
+    journal.incidents().map(({ signs }) => signs.map(({ sign }) => sign)),
+    [["emulator-stuck"]],
   );
 });

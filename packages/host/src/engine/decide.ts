@@ -26,7 +26,7 @@ export interface Decision {
 export function decide(before: GuestRecord, input: Input, settings: Settings, nextId: number): Decision {
   const now = follow(before, input, settings);
   const effects: Effect[] = [];
-  let { incident } = now;
+  let { incident, begun } = now;
   for (const rule of rules) {
     const detail = rule.found({ before, now, input, settings });
     if (detail === undefined) continue;
@@ -35,6 +35,7 @@ export function decide(before: GuestRecord, input: Input, settings: Settings, ne
       continue;
     }
     const sign: Sign = { sign: rule.sign, at: input.at, detail };
+    if (incident === undefined) begun = [...begun.filter((each) => input.at - each < settings.loopMs), input.at];
     incident = withSign(incident, sign, now, nextId);
     effects.push(incident.signs.length === 1 ? { type: "open", incident } : { type: "sign", id: incident.id, sign }, {
       type: "evidence",
@@ -47,14 +48,18 @@ export function decide(before: GuestRecord, input: Input, settings: Settings, ne
     const help = rule.remedy?.(now);
     if (help !== undefined) effects.push({ type: "would", id: incident.id, at: input.at, ...help });
   }
-  const outcome = incident && outcomeOf(incident, now, input, settings);
+  // What began unheard in a mute, and is not over when that ends.
+  const untold = before.mutedUntil > 0 && now.mutedUntil === 0 ? before.incident?.signs.at(-1) : undefined;
+  if (untold !== undefined && incident !== undefined && isLasting(incident, now))
+    effects.push({ type: "alert", id: incident.id, sign: untold });
+  const outcome = incident && outcomeOf(incident, { ...now, begun }, input, settings);
   if (incident !== undefined && outcome !== undefined) {
     effects.push({ type: "close", id: incident.id, outcome, at: input.at });
     incident = undefined;
   }
   const asks = input.at >= (readAt(now, settings) ?? Number.POSITIVE_INFINITY);
   if (asks) effects.push({ type: "read", uuid: input.uuid });
-  return { record: { ...now, incident, askedAt: asks ? input.at : now.askedAt }, effects };
+  return { record: { ...now, incident, begun, askedAt: asks ? input.at : now.askedAt }, effects };
 }
 
 /** When the guest is to be judged again though nothing happens; undefined: not before it does. */
@@ -63,6 +68,7 @@ export function dueAt(now: GuestRecord, settings: Settings): number | undefined 
     now.incident?.signs.some(({ sign }) => sign === rule.sign) ? undefined : rule.dueAt?.(now, settings),
   );
   times.push(readAt(now, settings), now.incident && calmAt(now.incident, now, settings));
+  if (now.mutedUntil > 0) times.push(now.mutedUntil);
   const due = times.filter((time) => time !== undefined);
   return due.length === 0 ? undefined : Math.min(...due);
 }
@@ -75,11 +81,16 @@ function withSign(incident: Incident | undefined, sign: Sign, { guest }: GuestRe
 
 function outcomeOf(incident: Incident, now: GuestRecord, input: Input, settings: Settings): Outcome | undefined {
   if (input.type === "gone") return "gone";
-  const signs = new Set(incident.signs.map(({ sign }) => sign));
-  if (rules.some((rule) => signs.has(rule.sign) && rule.lasts?.(now))) return undefined;
+  if (isLasting(incident, now)) return undefined;
   if (now.guest.state === "shutoff") return "off";
-  if (isWell(input) && input.at - incident.lastSignAt >= LATE_MESSAGE_MS) return "back";
+  // One that is well again and again is not; and nobody writes as many incidents as they like.
+  const lateMs = now.begun.length > settings.loopEnds ? settings.calmMs : LATE_MESSAGE_MS;
+  if (isWell(input) && input.at - incident.lastSignAt >= lateMs) return "back";
   return input.at >= (calmAt(incident, now, settings) ?? Number.POSITIVE_INFINITY) ? "calm" : undefined;
+}
+
+function isLasting({ signs }: Incident, now: GuestRecord): boolean {
+  return rules.some((rule) => rule.lasts?.(now) && signs.some(({ sign }) => sign === rule.sign));
 }
 
 /** A daemon that has just begun, or that finds nothing wrong. */
@@ -92,6 +103,11 @@ function isWell(input: Input): boolean {
 }
 
 /** Of a guest whose daemon will tell, nothing is taken for granted. */
-function calmAt(incident: Incident, now: GuestRecord, { calmMs }: Settings): number | undefined {
-  return isRunning(now) && !now.hasDaemon ? incident.lastSignAt + calmMs : undefined;
+function calmAt(incident: Incident, now: GuestRecord, { calmMs, bootMs, crossCheckMs }: Settings): number | undefined {
+  if (!isRunning(now)) return undefined;
+  const since = Math.max(incident.lastSignAt, now.stateSince);
+  const hasLeft = now.isHeard && now.quietSince === undefined;
+  if (!now.hasDaemon || hasLeft) return since + calmMs;
+  // A daemon that comes no more was removed, or another system was installed: by then a boot that hangs was found to.
+  return now.isHeard ? undefined : Math.max(since, now.upSince) + bootMs + 2 * crossCheckMs;
 }

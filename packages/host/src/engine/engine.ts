@@ -99,7 +99,7 @@ export class Engine {
 
   #withHostCause(effects: readonly Effect[], at: number): Effect[] {
     const { incident, effects: more } = hostCause(this.#host, this.records, at, this.#settings, this.#nextId);
-    if (incident !== undefined && incident !== this.#host) this.#nextId++;
+    if (incident !== undefined && incident.id === this.#nextId) this.#nextId++;
     this.#host = incident;
     return [...effects.filter((effect) => !isCovered(effect, incident)), ...more];
   }

@@ -40,6 +40,9 @@ export interface GuestRecord {
   readonly lastFire: { readonly at: number; readonly action: string } | undefined;
   /** Fires and announced ends, no older than a loop is long. */
   readonly ends: readonly number[];
+  /** When its last incidents began, no older than a loop is long. */
+  readonly begun: readonly number[];
+  /** 0: it is not muted. */
   readonly mutedUntil: number;
   readonly incident: Incident | undefined;
 }
@@ -59,6 +62,7 @@ export function newRecord(guest: Guest, at: number): GuestRecord {
     unansweredSince: undefined,
     lastFire: undefined,
     ends: [],
+    begun: [],
     mutedUntil: 0,
     incident: undefined,
   };
@@ -72,7 +76,9 @@ const UNHEARD = {
 } as const;
 
 /** The record after an input. */
-export function follow(record: GuestRecord, input: Input, settings: Settings): GuestRecord {
+export function follow(before: GuestRecord, input: Input, settings: Settings): GuestRecord {
+  const isOver = before.mutedUntil > 0 && input.at >= before.mutedUntil;
+  const record = isOver ? { ...before, mutedUntil: 0 } : before;
   switch (input.type) {
     case "seen":
     case "lifecycle":

@@ -20,8 +20,7 @@ export const CAUSES: readonly Cause[] = [
   {
     sign: "storage-down",
     covers: ["emulator-stuck", "storage-pause"],
-    has: (record, at, { stuckMs }) =>
-      isPausedBy(record, "ioerror") || (record.unansweredSince !== undefined && at - record.unansweredSince >= stuckMs),
+    has: (record) => isPausedBy(record, "ioerror") || isStuck(record),
     detail: (guests) => `the storage of ${guests} guests fails or is stuck`,
   },
   {
@@ -38,7 +37,11 @@ export const CAUSES: readonly Cause[] = [
   },
 ];
 
-/** What the host's incident becomes: begun, the same, or ended. */
+function isStuck({ unansweredSince, incident }: GuestRecord): boolean {
+  return unansweredSince !== undefined && incident?.signs.some(({ sign }) => sign === "emulator-stuck") === true;
+}
+
+/** What the host's incident becomes: begun, the same, or ended; that when it was calm for a while, for guests come and go. */
 export function hostCause(
   incident: Incident | undefined,
   records: readonly GuestRecord[],
@@ -49,7 +52,7 @@ export function hostCause(
   for (const cause of CAUSES) {
     const guests = records.filter((record) => cause.has(record, at, settings)).length;
     if (guests < settings.hostGuests) continue;
-    if (incident !== undefined) return { incident, effects: [] };
+    if (incident !== undefined) return { incident: { ...incident, lastSignAt: at }, effects: [] };
     const sign = { sign: cause.sign, at, detail: cause.detail(guests) };
     const opened: Incident = { id: nextId, uuid: undefined, name: "host", signs: [sign], lastSignAt: at };
     return {
@@ -60,7 +63,7 @@ export function hostCause(
       ],
     };
   }
-  if (incident === undefined) return { incident, effects: [] };
+  if (incident === undefined || at - incident.lastSignAt < settings.calmMs) return { incident, effects: [] };
   return { incident: undefined, effects: [{ type: "close", id: incident.id, outcome: "calm", at }] };
 }
 
