@@ -38,6 +38,16 @@ async function naked(
   return domain;
 }
 
+/** Where a session's guests have their ACPI table. */
+function useTablesIn(t: TestContext, dir: string): void {
+  const { XDG_DATA_HOME } = process.env;
+  process.env.XDG_DATA_HOME = dir;
+  t.after(() => {
+    if (XDG_DATA_HOME === undefined) delete process.env.XDG_DATA_HOME;
+    else process.env.XDG_DATA_HOME = XDG_DATA_HOME;
+  });
+}
+
 async function watchdogs(domain: Awaited<ReturnType<typeof naked>>): Promise<string[]> {
   const { xml } = await held.stage.libvirt.call("domainGetXmlDesc", { domain, flags: INACTIVE });
   return xml.match(/<watchdog[^>]*>/g) ?? [];
@@ -179,12 +189,15 @@ test("an owned guest is refused, and changed by force", async (t) => {
 });
 
 test("the page's examples print what it shows", async (t) => {
-  const page = await readFile(join(root, "docs/host/protect.md"), "utf8");
-  const [, examples] = /```console\n([\s\S]*?)```/.exec(page)!;
+  const { dir } = held.stage.daemon;
+  useTablesIn(t, dir); // a session's, where the page has the system's
+  const page = (await readFile(join(root, "docs/host/protect.md"), "utf8")).replaceAll("/usr/share/qemu", dir);
+  const examples = [...page.matchAll(/```console\n([\s\S]*?)```/g)].map(([, example]) => example).join("");
   await naked(t, "web", { devices: "<controller type='virtio-serial'/>", running: true });
   await naked(t, "db", { machine: "q35", running: true });
-  const steps = examples!.split(/^\$ bernard /m).slice(1);
-  assert.equal(steps.length, 4);
+  await naked(t, "cloud", { machine: "q35" });
+  const steps = examples.split(/^\$ bernard /m).slice(1);
+  assert.equal(steps.length, 6);
   for (const step of steps) {
     const [command, ...printed] = step.split("\n");
     const end = await runBernard(t, ...command!.split(" "), "--connect", held.stage.uri);
@@ -226,11 +239,9 @@ for (const [what, args, code, message] of REFUSALS) {
 test("a table is shown first, told with its file and its road, and written once", async (t) => {
   const domain = await naked(t, "table", { machine: "q35" });
   const args = ["protect", "table", "--model", "wdat", "--connect", held.stage.uri];
-  const file = join(held.stage.daemon.dir, "bernard/q35.wdat");
-  process.env.XDG_DATA_HOME = held.stage.daemon.dir;
-  t.after(() => {
-    delete process.env.XDG_DATA_HOME;
-  });
+  const dir = join(held.stage.daemon.dir, "tables");
+  const file = join(dir, "bernard/q35.wdat");
+  useTablesIn(t, dir);
   const shown = await runBernard(t, ...args, "--dry-run");
   assert.equal(
     shown.stdout,
