@@ -14,7 +14,7 @@ export interface IncidentView extends KeptIncident {
 }
 
 /** All that is kept of an incident, with SUMMARY. */
-export interface ExportDirectory {
+interface ExportDirectory {
   readonly dir: string;
   remove(): Promise<void>;
 }

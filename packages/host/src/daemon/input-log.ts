@@ -10,7 +10,7 @@ import type { Input } from "../engine/input.ts";
 /** Bytes after which a new file is begun; the one before is kept as FILE.1. */
 const FILE_BYTES = 64 * 2 ** 20;
 
-export interface Step {
+interface Step {
   readonly input: Input | Tick;
   readonly effects: readonly Effect[];
 }
