@@ -8,6 +8,8 @@ import { type Guest, type Hypervisor, isFailure } from "@bernard/hypervisor";
 /** Bytes kept of each. */
 const TAIL_BYTES = 32 * 1024;
 
+const NOTHING = Buffer.alloc(0);
+
 /** Milliseconds until a console that somebody has, or that was lost, is tried again. */
 const RETRY_MS = 30_000;
 
@@ -36,7 +38,7 @@ export class ConsoleTails {
     const isUp = guest.run !== undefined && guest.state !== "shutoff";
     if (tail !== undefined && (!isUp || tail.run !== guest.run)) hangUp(tail);
     if (!isUp || tail?.run === guest.run) return;
-    const next: Tail = { run: guest.run, bytes: Buffer.alloc(0), stream: undefined, retry: undefined, closed: false };
+    const next: Tail = { run: guest.run, bytes: NOTHING, stream: undefined, retry: undefined, closed: false };
     this.#tails.set(guest.uuid, next);
     void this.#open(guest, next);
   }
@@ -49,7 +51,7 @@ export class ConsoleTails {
 
   /** Untrusted; empty where nothing was read. */
   tail(uuid: string): Buffer {
-    return this.#tails.get(uuid)?.bytes ?? Buffer.alloc(0);
+    return this.#tails.get(uuid)?.bytes ?? NOTHING;
   }
 
   /** Untrusted. */
@@ -71,7 +73,9 @@ export class ConsoleTails {
       }
       tail.stream = stream;
       stream.on("data", (chunk: Buffer) => {
-        tail.bytes = Buffer.concat([tail.bytes, chunk]).subarray(-TAIL_BYTES);
+        // A copy of just that: a part of a buffer holds on to all of it.
+        const rest = Math.max(0, TAIL_BYTES - chunk.length);
+        tail.bytes = Buffer.concat([rest === 0 ? NOTHING : tail.bytes.subarray(-rest), chunk.subarray(-TAIL_BYTES)]);
       });
       stream.on("error", () => {}); // its close follows
       stream.once("close", () => this.#retry(guest, tail));

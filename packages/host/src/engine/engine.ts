@@ -67,7 +67,9 @@ export class Engine {
   take(input: Input | Tick): Effect[] {
     const isTick = !("uuid" in input);
     const effects = isTick ? this.#tick(input.at) : this.#one(input);
-    return isTick || effects.length > 0 ? this.#withHostCause(effects, input.at) : effects;
+    // Every guest is looked at for it: each second, and before an alert that it may cover.
+    const isDue = isTick || effects.some(({ type }) => type === "alert");
+    return isDue ? this.#withHostCause(effects, input.at) : effects;
   }
 
   #one(input: Input): Effect[] {
