@@ -15,8 +15,8 @@ const measured = (units: Readonly<Record<string, number>>, example: string) =>
   z
     .string()
     .regex(
-      new RegExp(`^[0-9]+ ?(${Object.keys(units).join("|")})$`),
-      `write a number and ${Object.keys(units).join(", ")}: ${example}`,
+      new RegExp(`^[1-9][0-9]{0,8} ?(${Object.keys(units).join("|")})$`),
+      `write a number from 1 on and ${Object.keys(units).join(", ")}: ${example}`,
     )
     .transform((text) => {
       const [, number, unit] = /^([0-9]+) ?([A-Za-z]+)$/.exec(text) ?? [];
@@ -91,10 +91,7 @@ export const hostSchema = z.strictObject({
         .default(DEFAULTS.pausedMs)
         .describe("How long a guest that its watchdog has paused may wait for somebody."),
       dump: duration.default(DEFAULTS.dumpMs).describe("The same where libvirt dumps its memory meanwhile."),
-      ask: duration
-        .refine((ms) => ms > 0, "at least 1 s")
-        .default(DEFAULTS.askMs)
-        .describe("Between two questions to the emulator of a guest that is well."),
+      ask: duration.default(DEFAULTS.askMs).describe("Between two questions to the emulator of a guest that is well."),
       stuck: duration.default(DEFAULTS.stuckMs).describe("How long an emulator may leave questions unanswered."),
       loop: z
         .strictObject({ ends: z.int().min(2).max(100), within: duration })
@@ -129,6 +126,7 @@ export const hostSchema = z.strictObject({
   metrics: z
     .string()
     .regex(/^[^\s]+:[0-9]+$/, "write ADDRESS:PORT")
+    .refine((text) => Number(text.slice(text.lastIndexOf(":") + 1)) < 2 ** 16, "a port is less than 65536")
     .optional()
     .meta({
       description: "Prometheus may read the metrics there, and so may whoever reaches it; they are at the socket, too.",
