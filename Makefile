@@ -82,9 +82,10 @@ package: setup ## build the .deb, .rpm and .tar.gz of bernard-guest and of berna
 	@$(NODE) packages/guest/package/main.ts
 	@$(NODE) --disable-warning=ExperimentalWarning packages/cli/package/main.ts
 
-bench: prepared ## the numbers that we promise, beside watchdog 5.16 and libvirt's own clients in the same run
+bench: prepared package ## the numbers that we promise, beside watchdog 5.16 and libvirt's own clients in the same run
 	@$(NODE) packages/watchdog/bench/main.ts
 	@$(NODE) packages/hypervisor/bench/main.ts
+	@$(NODE) packages/host/bench/main.ts
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(NODE) e2e/bench/main.ts
 
 clean: ## delete everything that was built (build/)
