@@ -9,8 +9,7 @@ const COLUMNS_MAX = 96;
 
 const VERDICTS: Readonly<Record<Verdict, number>> = { healthy: 0, failing: 1, failed: 2 };
 
-/** What is not there yet takes no memory: a table grows by so many columns at least, and its rows double. */
-const COLUMNS_STEP = 8;
+/** What is not there yet takes no memory: a table begins with so many rows, and they double. */
 const ROWS_FIRST = 25;
 
 export class BeatRing {
@@ -57,7 +56,7 @@ export class BeatRing {
     if (column === undefined) {
       column = this.#columns.size;
       if (column >= COLUMNS_MAX) return;
-      if (column >= this.#width) this.#resize(this.#rows, this.#width + COLUMNS_STEP);
+      if (column >= this.#width) this.#resize(this.#rows, this.#width + 1);
       this.#columns.set(name, column);
     }
     this.#values[row * this.#width + column] = value;
