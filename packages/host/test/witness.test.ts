@@ -4,7 +4,14 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { type Counters, type Guest, type Hypervisor, HypervisorError, type HypervisorEvent } from "@bernard/hypervisor";
+import {
+  type Counters,
+  type Guest,
+  type Hardware,
+  type Hypervisor,
+  HypervisorError,
+  type HypervisorEvent,
+} from "@bernard/hypervisor";
 import { pino } from "pino";
 import { replay } from "../src/daemon/input-log.ts";
 import { Witness } from "../src/daemon/witness.ts";
@@ -35,7 +42,12 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 function stage(
   t: TestContext,
-  { isFull = (): boolean => false, isLibvirtStuck = (): boolean => false, record = false } = {},
+  {
+    isFull = (): boolean => false,
+    isLibvirtStuck = (): boolean => false,
+    watchdogs = (): Hardware["watchdogs"] => [],
+    record = false,
+  } = {},
 ) {
   const dir = mkdtempSync(join(tmpdir(), "bernard-witness-"));
   t.after(() => rmSync(dir, { recursive: true }));
@@ -66,7 +78,7 @@ function stage(
         if (guest === undefined) throw new HypervisorError("gone", "there is no such guest");
         return guest;
       },
-      hardware: () => Promise.reject(new HypervisorError("unsupported", "not here")),
+      hardware: async () => ({ watchdogs: watchdogs(), action: undefined }),
       libvirtVersion: async () => {
         if (isLibvirtStuck()) throw new HypervisorError("no-answer", "libvirt's version: no answer");
         return "9.0.0";
@@ -271,4 +283,22 @@ test("an emulator that answers nothing is stuck; where libvirt itself answers no
     journal.incidents().map(({ signs }) => signs.map(({ sign }) => sign)),
     [["emulator-stuck"]],
   );
+});
+
+test("a device that is put in while the guest runs is seen, though no event tells of it", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  let watchdogs: Hardware["watchdogs"] = [];
+  const { has, start } = stage(t, { watchdogs: () => watchdogs });
+  has(guestOf("a"), guestOf("b", "shutoff", "shutdown"), guestOf("c"));
+  const { witness, tick } = await start();
+  await turn();
+  const seen = () => witness.guests().map(({ watchdogs: models }) => models);
+  assert.deepEqual(seen(), [[], [], []]);
+  watchdogs = [{ model: "i6300esb", origin: "declared" }];
+  for (let i = 0; i < 2; i++) {
+    tick(2000);
+    t.mock.timers.tick(1000);
+    await turn();
+  }
+  assert.deepEqual(seen(), [["i6300esb"], [], ["i6300esb"]]);
 });

@@ -20,6 +20,9 @@ import { type GuestView, guestView } from "./views.ts";
 /** Milliseconds between two looks at what is due. */
 const TICK_MS = 1_000;
 
+/** Milliseconds until the next guest's devices are read again: no event tells that one was put in, or a definition changed. */
+const LOOK_AGAIN_MS = 2_000;
+
 /** Effects that wait for a journal that cannot be written; the oldest go first. */
 const UNWRITTEN_MAX = 10_000;
 
@@ -66,6 +69,9 @@ export class Witness {
   readonly #hardware = new Map<string, Hardware>();
   #isConnected = false;
   #ticking: NodeJS.Timeout | undefined;
+  /** Guests whose devices are still to be read again in this turn. */
+  #toLookAt: string[] = [];
+  #lookedAt = 0;
   #watch: { close(): void } | undefined;
   #isStopped = false;
 
@@ -79,7 +85,11 @@ export class Witness {
   /** Resolves once every guest is known and every event heard. */
   async start(): Promise<void> {
     this.#watch = await this.#parts.hypervisor.watch((event) => this.#hear(event));
-    this.#ticking = setInterval(() => this.take({ type: "tick", at: this.#parts.clock.now() }), TICK_MS);
+    this.#ticking = setInterval(() => {
+      const at = this.#parts.clock.now();
+      this.take({ type: "tick", at });
+      if (at - this.#lookedAt >= LOOK_AGAIN_MS) this.#lookAgain(at);
+    }, TICK_MS);
   }
 
   /** Hears nothing any more; what is decided is on disk. */
@@ -235,11 +245,23 @@ export class Witness {
     if (counters !== null) this.tell(uuid, { type: "reading", counters, host, lastLine: this.#parts.lastLine(uuid) });
   }
 
+  #lookAgain(at: number): void {
+    this.#lookedAt = at;
+    if (this.#toLookAt.length === 0) this.#toLookAt = this.#engine.records.map(({ guest }) => guest.uuid);
+    for (let uuid = this.#toLookAt.pop(); uuid !== undefined; uuid = this.#toLookAt.pop()) {
+      const guest = this.#engine.record(uuid)?.guest;
+      if (guest?.state !== "running") continue;
+      void this.#readHardware(guest);
+      return;
+    }
+  }
+
   async #readHardware(guest: Guest): Promise<void> {
     const hardware = await this.#parts.hypervisor.hardware(guest, "now").catch(() => undefined);
-    if (hardware === undefined || this.#engine.record(guest.uuid) === undefined) return;
+    const record = this.#engine.record(guest.uuid);
+    if (hardware === undefined || record === undefined) return;
     this.#hardware.set(guest.uuid, hardware);
-    this.tell(guest.uuid, { type: "hardware", action: hardware.action });
+    if (hardware.action !== record.action) this.tell(guest.uuid, { type: "hardware", action: hardware.action });
   }
 
   /**
