@@ -53,6 +53,38 @@ export function obedientKernel(): Uint8Array {
   ]);
 }
 
+/** One that asks for a passphrase, and waits. */
+export function promptingKernel(): Uint8Array {
+  return kernel([
+    ...say("Please enter passphrase for disk vda3 (root): "),
+    [0xf4, 0xeb, 0xfd], // 1: hlt; jmp 1b
+  ]);
+}
+
+/** One that says "up", and tells its pvpanic device that it has panicked (https://www.qemu.org/docs/master/specs/pvpanic.html). */
+export function panickingKernel(): Uint8Array {
+  return kernel([
+    ...sayUp,
+    [0xba, 0x05, 0x05], // mov $0x505, %dx
+    [0xb0, 0x01, 0xee], // mov $1, %al; out %al, (%dx)
+    [0xf4, 0xeb, 0xfd], // 1: hlt; jmp 1b
+  ]);
+}
+
+/** One that says "up", and writes the first sector of its first disk at each tick of the BIOS's clock, by the BIOS. */
+export function writingKernel(): Uint8Array {
+  return kernel([
+    ...sayUp,
+    [0xfb, 0xf4], // 1: sti; hlt
+    [0xb8, 0x01, 0x03], // mov $0x0301, %ax: write one sector
+    [0xb9, 0x01, 0x00], // mov $1, %cx: cylinder 0, sector 1
+    [0xba, 0x80, 0x00], // mov $0x80, %dx: head 0 of the first disk
+    [0x31, 0xdb], // xor %bx, %bx
+    [0xcd, 0x13], // int $0x13
+    [0xeb, -17], // jmp 1b
+  ]);
+}
+
 /** The image that a boot loader takes: what runs is code in real mode. */
 function kernel(code: readonly (readonly number[])[]): Uint8Array {
   const image = new Uint8Array(2048);
@@ -68,10 +100,12 @@ function kernel(code: readonly (readonly number[])[]): Uint8Array {
 
 const ascii = (text: string) => Buffer.from(text, "latin1");
 
-const sayUp: readonly (readonly number[])[] = [
+const say = (text: string): readonly (readonly number[])[] => [
   [0xba, 0xf8, 0x03], // mov $0x3f8, %dx
-  [...ascii("up\n")].flatMap((letter) => [0xb0, letter, 0xee]), // mov letter, %al; out %al, (%dx)
+  [...ascii(text)].flatMap((letter) => [0xb0, letter, 0xee]), // mov letter, %al; out %al, (%dx)
 ];
+
+const sayUp = say("up\n");
 
 /** Lets %dx be the port of a register in the configuration of the PCI device that %ebx names. */
 const selectPci = (register: number) => [

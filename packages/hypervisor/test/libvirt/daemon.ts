@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { ensureInstalled } from "@bernard/tools";
-import { obedientKernel, tinyKernel } from "../tiny-kernel.ts";
+import { obedientKernel, panickingKernel, promptingKernel, tinyKernel, writingKernel } from "../tiny-kernel.ts";
 
 /** libvirtd alone, without the units and networks of libvirt-daemon-system: no service of the machine's starts or changes. */
 export const daemonPackages: readonly string[] = [
@@ -79,6 +79,21 @@ export class Daemon {
   /** One that shuts down when it is asked to; see obedientKernel. */
   get obedientKernel(): string {
     return join(this.dir, "obedient");
+  }
+
+  /** One that panics at once; see panickingKernel. */
+  get panickingKernel(): string {
+    return join(this.dir, "panicking");
+  }
+
+  /** One that asks for a passphrase; see promptingKernel. */
+  get promptingKernel(): string {
+    return join(this.dir, "prompting");
+  }
+
+  /** One that writes to its disk; see writingKernel. */
+  get writingKernel(): string {
+    return join(this.dir, "writing");
   }
 
   /** The same daemon for our client. */
@@ -169,6 +184,9 @@ async function daemonIn(
   await writeFile(join(dir, "etc/qemu.conf"), QEMU_CONF);
   await writeFile(join(dir, "kernel"), tinyKernel());
   await writeFile(join(dir, "obedient"), obedientKernel());
+  await writeFile(join(dir, "panicking"), panickingKernel());
+  await writeFile(join(dir, "prompting"), promptingKernel());
+  await writeFile(join(dir, "writing"), writingKernel());
   const daemon = new Daemon(dir, await commandFor(dir), forReaders);
   t.after(async () => {
     await daemon.stop();
