@@ -19,7 +19,7 @@ const STEP_MS = BEAT_MS / GUESTS;
 const LINES = 40;
 
 const SETTLE_MS = 20_000;
-const MEASURED_MS = 120_000;
+const MEASURED_MS = 60_000;
 const SAMPLE_MS = 1_000;
 
 export async function measureManyGuests(scope: Scope, program: readonly string[], dir: string): Promise<Measurement[]> {
