@@ -16,7 +16,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "packages/host": ["hypervisor", "policy", "protocol", "tools"],
   testbed: ["guest", "hypervisor", "protocol", "tools"],
   "packages/cli": ["host", "hypervisor", "policy", "protocol", "testbed", "tools", "watchdog"],
-  e2e: ["cli", "guest", "hypervisor", "protocol", "testbed", "tools"],
+  e2e: ["cli", "guest", "host", "hypervisor", "protocol", "testbed", "tools"],
 };
 
 for (const [place, allowed] of Object.entries(LAYERS)) {
