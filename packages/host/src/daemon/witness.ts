@@ -226,11 +226,20 @@ export class Witness {
       this.tell(uuid, { type: "gone", isDeleted: false });
   }
 
+  /** A libvirtd that has just started shows an emulator as running that has ended, and tells nobody when it finds out. */
+  async #seeAgain({ uuid, run }: Guest): Promise<void> {
+    const now = await this.#parts.hypervisor.guest(uuid).catch((reason: unknown) => reason);
+    if (this.#engine.record(uuid)?.guest.run !== run) return; // its event has come
+    if (isFailure(now, "gone")) this.tell(uuid, { type: "gone", isDeleted: false });
+    else if (!(now instanceof Error)) this.tell(uuid, { type: "seen", guest: now as Guest });
+  }
+
   async #read(uuid: string): Promise<void> {
     const guest = this.#engine.record(uuid)?.guest;
     if (guest === undefined) return;
     const { hypervisor } = this.#parts;
     const counters = await hypervisor.counters(guest).catch((error: unknown) => {
+      if (isFailure(error, "wrong-state") || isFailure(error, "gone")) void this.#seeAgain(guest);
       // Only an emulator that does not answer is a finding; libvirt gone is told by the watch.
       if (!isFailure(error, "no-answer")) return null;
       // A libvirt that answers nothing at all says nothing of its emulators.
