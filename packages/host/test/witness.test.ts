@@ -302,3 +302,15 @@ test("a device that is put in while the guest runs is seen, though no event tell
   }
   assert.deepEqual(seen(), [["i6300esb"], [], ["i6300esb"]]);
 });
+
+test("a guest that libvirt knows to be off, and told nobody, is seen to be when it is asked", async (t) => {
+  const { has, answers, start } = stage(t);
+  has(guestOf("web"));
+  const { journal, tick } = await start();
+  tick(DEFAULTS.askMs);
+  has(guestOf("web", "shutoff", "crashed"));
+  answers.shift()?.(Promise.reject(new HypervisorError("wrong-state", "it is off")));
+  for (let turns = 0; turns < 5; turns++) await turn();
+  const [incident] = journal.openIncidents();
+  assert.equal(incident?.signs[0]?.detail, "its emulator ended by itself, or was killed, while nobody listened");
+});
