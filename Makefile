@@ -50,6 +50,7 @@ test-hosts: prepared ## part of the rest: what bernard doctor says of a real gue
 	@$(TEST) e2e/rest/hosts.test.ts
 
 test-witness: prepared ## part of the rest: bernard host on a real libvirtd: each kind of trouble, what is none, and what it survives
+	@HOSTILE_LINES=1000000 $(TEST) packages/host/test/hostile.test.ts
 	@$(TEST) --test-concurrency=2 $(addprefix e2e/rest/host-,guest.test.ts survival.test.ts kinds.test.ts none.test.ts)
 
 test-host-package: prepared ## part of the rest: bernard's .deb on a Debian 12 with libvirt, from installation to purge
