@@ -19,8 +19,8 @@ node_modules/.package-lock.json: package.json package-lock.json $(wildcard packa
 demo: setup ## watch a real guest lose its disk, lose its memory and hang, and come back each time
 	@./bernard demo
 
-test: prepared ## unit tests, then the stories on real guests, two at a time
-	@$(TEST) --test-concurrency=2 "packages/*/test/**/*.test.ts" "tools/test/*.test.ts" "testbed/test/*.test.ts"
+test: prepared ## unit tests, most of which wait for guests, then the stories on real guests
+	@$(TEST) --test-concurrency=3 "packages/*/test/**/*.test.ts" "tools/test/*.test.ts" "testbed/test/*.test.ts"
 	@BERNARD_ACCEL=$$(cat build/accelerator) $(TEST) --test-concurrency=1 "e2e/*.test.ts"
 
 test-all: test test-demo test-input test-checks test-disks test-survival test-systemd test-wdat test-hosts test-witness test-host-package test-devices bench ## everything: the above, and each part of the rest
