@@ -36,14 +36,14 @@ export function tinyKernel(): Uint8Array {
 }
 
 /**
- * One that says "up", and ends its machine when its power button is pressed.
+ * One that says "up" when it heeds its power button (a press before that is lost), and ends its machine when it is pressed.
  * ACPI's ports, where SeaBIOS puts them: status at 0x600, what is noticed at 0x602 (0x100 the button), control at 0x604 (0x2000 off).
  */
 export function obedientKernel(): Uint8Array {
   return kernel([
-    ...sayUp,
     [0xba, 0x02, 0x06], // mov $0x602, %dx
     [0xb8, 0x00, 0x01, 0xef], // mov $0x100, %ax; out %ax, (%dx)
+    ...sayUp,
     [0xba, 0x00, 0x06], // mov $0x600, %dx
     [0xed, 0xf6, 0xc4, 0x01], // 1: in (%dx), %ax; test $1, %ah
     [0x74, -6], // jz 1b
