@@ -4,12 +4,12 @@ import type { GuestInput } from "../engine/input.ts";
 
 type Told = GuestInput & { readonly uuid: string };
 
-/** @param known every guest that the engine has: those that are not among the connected are gone */
-export function inputsOf(event: HypervisorEvent, known: Iterable<string>): Told[] {
+/** @param known every guest that the engine has, asked for at `connected` alone: those that are not among its guests are gone */
+export function inputsOf(event: HypervisorEvent, known: () => readonly string[]): Told[] {
   switch (event.type) {
     case "connected": {
       const there = new Set(event.guests.map(({ uuid }) => uuid));
-      const gone = [...known].filter((uuid) => !there.has(uuid));
+      const gone = known().filter((uuid) => !there.has(uuid));
       return [
         ...event.guests.map((guest): Told => ({ type: "seen", guest, uuid: guest.uuid })),
         ...gone.map((uuid): Told => ({ type: "gone", uuid, isDeleted: false })),

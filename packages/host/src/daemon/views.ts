@@ -36,7 +36,7 @@ export interface StatusView {
   readonly unprotected: number;
   readonly muted: readonly string[];
   readonly open: readonly KeptIncident[];
-  /** Undefined: it is written. */
+  /** Null: it is written. */
   readonly journalTrouble: string | null;
 }
 

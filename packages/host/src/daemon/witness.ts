@@ -183,7 +183,7 @@ export class Witness {
     if (event.type === "disconnected")
       log.warn({ retryMs: event.retryMs }, `nothing is heard: ${errorLine(event.error)}`);
     if (event.type === "connected") log.info({ guests: event.guests.length }, "every guest is watched");
-    const known = this.#engine.records.map(({ guest }) => guest.uuid);
+    const known = () => this.#engine.records.map(({ guest }) => guest.uuid);
     for (const { uuid, ...input } of inputsOf(event, known)) this.tell(uuid, input);
     if (event.type === "lifecycle" && event.guest.state === "shutoff") void this.#lookForGuest(event.guest);
     if (event.type === "connected") for (const guest of event.guests) void this.#readHardware(guest);

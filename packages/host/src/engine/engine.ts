@@ -109,8 +109,6 @@ export class Engine {
 
 /** A guest that is met for the first time, as it was just before: nothing has happened to it yet that we know. */
 function firstSeen(input: Input): GuestRecord | undefined {
-  if (input.type === "seen") return newRecord({ ...input.guest, state: "unknown", reason: "unknown" }, input.at);
-  return input.type === "lifecycle"
-    ? newRecord({ ...input.guest, state: "unknown", reason: "unknown" }, input.at)
-    : undefined;
+  if (input.type !== "seen" && input.type !== "lifecycle") return undefined;
+  return newRecord({ ...input.guest, state: "unknown", reason: "unknown" }, input.at);
 }

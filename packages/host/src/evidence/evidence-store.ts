@@ -97,7 +97,7 @@ export class EvidenceStore {
 
   /** What is kept of an incident. */
   async files(uuid: string, incident: number): Promise<EvidenceFile[]> {
-    const dir = this.#incidentDir(uuid, incident);
+    const dir = this.directory(uuid, incident);
     const names = await readdir(dir, { recursive: true, withFileTypes: true }).catch(() => []);
     const files = names.filter((entry) => entry.isFile());
     const sized = await Promise.all(
@@ -122,7 +122,7 @@ export class EvidenceStore {
 
   /** The directory of an incident's evidence, there or not. */
   directory(uuid: string, incident: number): string {
-    return this.#incidentDir(uuid, incident);
+    return join(this.#dir, uuid, String(incident));
   }
 
   /** Goes with its guest. */
@@ -180,11 +180,7 @@ export class EvidenceStore {
   }
 
   #signDir(uuid: string, incident: number, sign: SignName): string {
-    return join(this.#incidentDir(uuid, incident), sign);
-  }
-
-  #incidentDir(uuid: string, incident: number): string {
-    return join(this.#dir, uuid, String(incident));
+    return join(this.directory(uuid, incident), sign);
   }
 }
 
