@@ -22,10 +22,10 @@ import type {
   Screenshot,
 } from "../hypervisor.ts";
 import { TimeLimit } from "../time-limit.ts";
+import { setWatchdogAction } from "../watchdog-action.ts";
 import { hypervisorError, noAnswer } from "./adapter-errors.ts";
 import { channelsOf, consoleDevice, openDevice } from "./character-devices.ts";
 import { fateOf } from "./emulator-process.ts";
-import { QmpCommandError } from "./errors.ts";
 import { AGENT_CHANNEL, askAgent } from "./guest-agent.ts";
 import { countersOf } from "./guest-counters.ts";
 import { hardwareOf } from "./guest-hardware.ts";
@@ -184,11 +184,7 @@ class QemuHypervisor implements Hypervisor {
     const what = `watchdog action ${action} of ${guest.name}`;
     this.#need("set-action", what);
     await this.#ask(guest, what, options, async (ask) => {
-      await ask("set-action", { watchdog: action }).catch((error: unknown) => {
-        const isOld = error instanceof QmpCommandError && error.errorClass === "CommandNotFound"; // before QEMU 6.0
-        if (!isOld) throw error;
-        return ask("watchdog-set-action", { action });
-      });
+      await setWatchdogAction(ask, action);
       const known = this.#known.get(guest.uuid);
       if (known !== undefined) known.action = action;
     });
@@ -257,6 +253,7 @@ class QemuHypervisor implements Hypervisor {
     this.#listeners.clear();
     for (const monitor of this.#monitors.values()) monitor.close();
   }
+
   #follow(sockets: readonly string[], touched: ReadonlySet<string>): void {
     const there = new Set(sockets);
     for (const [path, monitor] of this.#monitors) {
