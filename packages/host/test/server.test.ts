@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { run } from "@bernard/tools";
 import { HostClient } from "../src/api/client.ts";
-import { type ApiHost, apiServer, listenAt, SUMMARY } from "../src/api/server.ts";
+import { type ApiHost, apiServer, listenAt } from "../src/api/server.ts";
+import { SUMMARY } from "../src/evidence/export.ts";
 
 async function served(t: TestContext, host: Partial<ApiHost>) {
   const dir = mkdtempSync(join(tmpdir(), "bernard-api-"));

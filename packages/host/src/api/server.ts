@@ -1,26 +1,16 @@
 /** The daemon's HTTP API: on a UNIX socket, for those whom its file's mode lets in. */
-import { spawn } from "node:child_process";
-import { chmod, readdir, rm } from "node:fs/promises";
-import { PassThrough, type Readable } from "node:stream";
+import { chmod, rm } from "node:fs/promises";
 import swagger from "@fastify/swagger";
 import { type FastifyInstance, type FastifyReply, fastify } from "fastify";
 import type { GuestView, ReportView, StatusView } from "../daemon/views.ts";
 import type { EvidenceFile } from "../evidence/evidence-store.ts";
+import { archive, type ExportDirectory } from "../evidence/export.ts";
 import type { IncidentFilter, KeptIncident } from "../journal/journal.ts";
 
 /** An incident with what is kept of it. */
 export interface IncidentView extends KeptIncident {
   readonly evidence: readonly EvidenceFile[];
 }
-
-/** All that is kept of an incident, with SUMMARY. */
-interface ExportDirectory {
-  readonly dir: string;
-  remove(): Promise<void>;
-}
-
-/** The name of an exported incident's page for people. */
-export const SUMMARY = "SUMMARY.txt";
 
 /** What the API needs of the daemon. Times in milliseconds since 1970. */
 export interface ApiHost {
@@ -125,24 +115,6 @@ export async function apiServer(host: ApiHost, version: string): Promise<Fastify
   server.get("/metrics", { schema: { summary: "For Prometheus" } }, async (_, reply) => sendMetrics(host, reply));
   server.get("/openapi.json", { schema: { hide: true } }, () => server.swagger());
   return server;
-}
-
-/** The directory as tar.gz, the summary first; it is removed when that is over. What tar cannot finish breaks off. */
-async function archive({ dir, remove }: ExportDirectory): Promise<Readable> {
-  const others = (await readdir(dir)).filter((name) => name !== SUMMARY);
-  const tar = spawn("tar", ["-C", dir, "-cz", "--owner=0", "--group=0", SUMMARY, ...others], {
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  const out = new PassThrough();
-  const failed = (why: Error) => out.destroy(why);
-  tar.once("error", failed);
-  tar.once("close", (code) => {
-    remove().catch(() => {});
-    if (code === 0) out.end();
-    else failed(new Error(`tar ended with ${code}`));
-  });
-  out.once("close", () => tar.stdout.destroy());
-  return tar.stdout.on("error", failed).pipe(out, { end: false });
 }
 
 /** Listens at a path that nobody else listens at: the journal lets one daemon in. */
