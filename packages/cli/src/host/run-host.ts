@@ -37,8 +37,11 @@ export async function runHost(config: HostConfig, read: () => Promise<HostConfig
       log.info("reloaded");
       return started;
     } catch (error) {
-      log.error(`not reloaded, the old configuration holds: ${errorLine(error)}`);
-      return await startHost(config, VERSION, log);
+      try {
+        return await startHost(config, VERSION, log);
+      } finally {
+        log.error(`not reloaded, the old configuration holds: ${errorLine(error)}`);
+      }
     }
   }
 }
