@@ -218,8 +218,10 @@ test("keepalive is asked for; pings are answered, and ours go unanswered only so
   daemon.broadcast(ping());
   await pongs.promise;
   assert.match((await closed).message, /left 3 keepalive questions unanswered/);
-  const pings = daemon.packets.filter((packet) => packet.program === Program.keepalive && packet.procedure === 1);
-  assert.equal(pings.length, 3);
+  // What it has heard last is the daemon's own question: those before its answer to that do not count.
+  const keepalives = daemon.packets.filter(({ program }) => program === Program.keepalive);
+  const pings = keepalives.slice(keepalives.findIndex(({ procedure }) => procedure === 2) + 1);
+  assert.ok(pings.every(({ procedure }) => procedure === 1));
   assert.deepEqual(
     pings.map(({ serial, type, payload }) => [serial, type, payload.length]),
     Array.from({ length: 3 }, () => [0, Type.message, 0]),
@@ -350,17 +352,17 @@ test("a stream that is destroyed is aborted in the daemon", async (t) => {
 });
 
 test("a stream whose opener has given up is aborted when it opens", async (t) => {
-  let opening: Packet | undefined;
+  const opening = Promise.withResolvers<Packet>();
   const aborted = Promise.withResolvers<number>();
   const { connection, daemon } = await connected(t, (packet) => {
-    if (packet.type === Type.call) opening = packet;
+    if (packet.type === Type.call) opening.resolve(packet);
     else aborted.resolve(packet.status);
   });
   await assert.rejects(
     connection.openStream("console", domainOpenConsole, CONSOLE, { deadlineMs: 20 }),
     LibvirtDeadlineError,
   );
-  daemon.broadcast(reply(opening!));
+  daemon.broadcast(reply(await opening.promise));
   assert.equal(await aborted.promise, Status.error);
 });
 
