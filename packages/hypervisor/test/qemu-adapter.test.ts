@@ -348,16 +348,16 @@ test("a guest of Proxmox VE is known by where its process id is kept", async (t)
 
 test("an i6300esb bears the mark of its fire", async (t) => {
   const dir = await folder(t);
-  await start(t, dir, { more: ["-device", "i6300esb"] });
+  await start(t, dir, { action: "pause", more: ["-device", "i6300esb"] });
   const hypervisor = await opened(t, dir);
-  const { nextWhere } = await watched(hypervisor);
+  const { lifecycle } = await watched(hypervisor);
   const guest: GuestId = await hypervisor.guest("tiny");
   assert.equal(await hypervisor.fireMark(guest), undefined); // its memory is not mapped yet
   await hypervisor.act(guest, "resume");
-  const fire = () => nextWhere((event) => event.type === "fire");
-  await fire(); // the ib700's, at once
+  await lifecycle("suspended watchdog"); // by the ib700, at once
   assert.equal(await hypervisor.fireMark(guest), false);
-  await fire();
+  await hypervisor.act(guest, "resume");
+  await lifecycle("suspended watchdog");
   assert.equal(await hypervisor.fireMark(guest), true);
 });
 
