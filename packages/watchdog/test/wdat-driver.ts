@@ -58,6 +58,11 @@ export class WdatDriver {
     this.#model.reset();
   }
 
+  /** STS2, past the table. */
+  status2(): number {
+    return this.#model.bus.readPort(0x666, 2);
+  }
+
   #read({ space, address, bytes }: Field): number {
     const { bus } = this.#model;
     return space === "io" ? bus.readPort(Number(address), bytes) : Number(bus.readMemory(Number(address), bytes));

@@ -286,6 +286,7 @@ test("a fire is remembered through the reset, until it is forgotten", () => {
   assert.equal(driver.ask("is running"), 1); // so Linux feeds it from its driver's start on
   driver.run("forget fire");
   assert.equal(driver.ask("has fired"), 0);
+  assert.equal(driver.status2(), 0, "nor has a driver that goes by the other bit anything to tell");
 });
 
 test("after a fire that left the guest alive the next feed arms it again", () => {
