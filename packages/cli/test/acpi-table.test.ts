@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { root } from "@bernard/tools";
-import { q35Wdat, writeWdat } from "@bernard/watchdog";
+import { q35Wdat, type Wdat, writeWdat } from "@bernard/watchdog";
 
 function bernard(...args: readonly string[]) {
   const { status, stdout, stderr } = spawnSync(join(root, "bernard"), ["acpi-table", ...args]);
@@ -52,6 +52,12 @@ const refused: readonly (readonly [string, readonly string[], number, RegExp])[]
     1,
     /^bernard: cannot write the table: ENOENT/,
   ],
+  [
+    "a path with control characters",
+    ["--machine", "q35", "-o", "/nonexistent/\u001b[2J"],
+    1,
+    /open '\/nonexistent\/\\u\{1b\}\[2J'\n$/,
+  ],
   ["a table that is not there", ["--check", "/nonexistent"], 1, /^bernard: cannot read the table: ENOENT/],
   ["a folder for a table", ["--check", "/"], 1, /^bernard: cannot read the table: EISDIR/],
   [
@@ -86,6 +92,28 @@ test("a table that was damaged is refused, and says by what", async (t) => {
   );
   assert.equal(status, 1);
 });
+
+/** Nothing is wrong with these but that a guest makes nothing of them. */
+const useless: readonly (readonly [Partial<Wdat>, string])[] = [
+  [{ enabled: false }, "it says of its device that it is off"],
+  [
+    { pci: { segment: 0, bus: 0, device: 0x1f, function: 0 } },
+    "its device is a PCI function, and Linux leaves such a table alone",
+  ],
+  [{ entries: [] }, 'it does not tell how to do "feed"'],
+  [{ entries: q35Wdat.entries.filter(({ action }) => action !== "stop") }, 'it does not tell how to do "stop"'],
+];
+
+for (const [parts, why] of useless) {
+  test(`a table of no use is told: ${why}`, async (t) => {
+    const file = join(await folder(t), "wdat.aml");
+    await writeFile(file, writeWdat({ ...q35Wdat, ...parts }));
+    const { status, stdout, stderr } = bernard("--check", file);
+    const hint = "have one written by: bernard acpi-table --machine q35 -o FILE";
+    assert.equal(stderr, `bernard: ${file}: no usable WDAT: ${why}; ${hint}\n`);
+    assert.deepEqual([status, stdout.length], [1, 0]);
+  });
+}
 
 test("a terminal gets no table", async () => {
   const command = `${join(root, "bernard")} acpi-table --machine q35`;

@@ -17,4 +17,4 @@ export { q35Wdat } from "./q35-wdat.ts";
 export { StateError } from "./state-error.ts";
 export { Timeline } from "./timeline.ts";
 export { type ClockState, VirtualClock } from "./virtual-clock.ts";
-export { readWdat, type Wdat, type WdatAction, type WdatEntry, WdatError, writeWdat } from "./wdat.ts";
+export { readWdat, type Wdat, type WdatAction, type WdatEntry, WdatError, wdatObstacle, writeWdat } from "./wdat.ts";

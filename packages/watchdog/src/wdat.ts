@@ -214,6 +214,17 @@ export function readWdat(bytes: Uint8Array): Wdat {
   return wdat;
 }
 
+/** The actions that the specification requires, and the one without which no timeout can be chosen. */
+const REQUIRED = ["feed", "set countdown", "is running", "run", "is stopped", "stop"] as const satisfies WdatAction[];
+
+/** Why an operating system leaves such a table alone, though nothing in it is wrong. */
+export function wdatObstacle({ enabled, pci, entries }: Wdat): string | undefined {
+  if (!enabled) return "it says of its device that it is off";
+  if (pci !== undefined) return "its device is a PCI function, and Linux leaves such a table alone";
+  const lacking = REQUIRED.find((each) => !entries.some(({ action }) => action === each));
+  return lacking && `it does not tell how to do "${lacking}"`;
+}
+
 function writeEntry(view: DataView, { action, instruction, preserve, field, value, mask }: WdatEntry): void {
   view.setUint8(ACTION_AT, ACTIONS[action]);
   view.setUint8(INSTRUCTION_AT, INSTRUCTIONS[instruction] | (preserve ? PRESERVE : 0));

@@ -2,9 +2,10 @@
 import { createReadStream } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
+import { isQ35 } from "@bernard/policy";
 import { printable } from "@bernard/protocol";
 import { errorLine, UserError } from "@bernard/tools";
-import { q35Wdat, readWdat, WdatError, writeWdat } from "@bernard/watchdog";
+import { q35Wdat, readWdat, WdatError, wdatObstacle, writeWdat } from "@bernard/watchdog";
 import { Command, Option } from "commander";
 
 interface Flags {
@@ -40,7 +41,7 @@ async function write({ machine, output }: Flags): Promise<void> {
   const table = writeWdat(q35Wdat);
   if (output !== undefined) {
     await writeFile(output, table).catch((error: unknown) => {
-      throw new UserError(`cannot write the table: ${errorLine(error)}`);
+      throw new UserError(`cannot write the table: ${printable(errorLine(error))}`);
     });
   } else if (process.stdout.isTTY) {
     throw new UserError("a table is not for a terminal", "add -o FILE, or redirect standard output", 2);
@@ -48,7 +49,7 @@ async function write({ machine, output }: Flags): Promise<void> {
 }
 
 function refuseOtherMachines(machine: string): void {
-  if (/^(pc-)?q35(-|$)/.test(machine)) return;
+  if (isQ35(machine)) return;
   throw new UserError(
     `a machine of type ${printable(machine)} has no timer that the table could describe, only q35 has`,
     "give such a guest an i6300esb",
@@ -58,10 +59,13 @@ function refuseOtherMachines(machine: string): void {
 
 async function check(file: string): Promise<void> {
   const bytes = await buffer(createReadStream(file, { end: READ_SIZE - 1 })).catch((error: unknown) => {
-    throw new UserError(`cannot read the table: ${errorLine(error)}`);
+    throw new UserError(`cannot read the table: ${printable(errorLine(error))}`);
   });
   try {
-    const { periodMs, minCount, maxCount, entries } = readWdat(bytes);
+    const wdat = readWdat(bytes);
+    const obstacle = wdatObstacle(wdat);
+    if (obstacle !== undefined) throw new WdatError(obstacle);
+    const { periodMs, minCount, maxCount, entries } = wdat;
     const seconds = (count: number) => (periodMs * count) / 1000;
     const times = `${seconds(minCount)} to ${seconds(maxCount)} s in steps of ${seconds(1)} s`;
     console.log(`${printable(file)}: a WDAT of ${entries.length} entries, for timeouts of ${times}`);
