@@ -62,6 +62,9 @@ export function tableObstacle({ acpi, tables, commandLine, os }: DomainXml): str
   if (others[0] !== undefined) {
     return `it has an ACPI table already, ${others[0].path}, and of two WDATs a guest looks at the first alone`;
   }
+  if (commandLine.ownWdat) {
+    return "its qemu:commandline has QEMU make a WDAT of its own, and of two WDATs a guest looks at the first alone";
+  }
   if (tables.length > 1) return "it has our ACPI table twice, and a guest looks at the first alone";
   if (!acpi) return "its <features> have no <acpi/>, so no table reaches it";
   if (commandLine.noReboot) return "its qemu:commandline sets noreboot on, with which q35's timer does nothing";

@@ -13,6 +13,8 @@ export interface CommandLine {
   readonly args: readonly { readonly value: string; readonly element: XmlElement }[];
   /** The strap of q35's timer, by which it does nothing; undefined where nobody sets it here. */
   readonly noReboot: boolean | undefined;
+  /** Newer QEMUs can make a WDAT of their own for q35's timer. */
+  readonly ownWdat: boolean;
 }
 
 export function argumentsOf(root: XmlElement): CommandLine {
@@ -21,15 +23,21 @@ export function argumentsOf(root: XmlElement): CommandLine {
     .flatMap((each) => elements(each))
     .filter((each) => isQemu(each, "arg"))
     .map((element) => ({ value: element.attributes.value ?? "", element }));
-  const strap = args.findLast(
-    ({ value }, place) =>
-      /^--?global$/.test(args[place - 1]?.value ?? "") && value.includes("ICH9-LPC") && value.includes("noreboot"),
-  );
   return {
     element: found.findLast((each) => elements(each).length > 0),
     args,
-    noReboot: strap && !/=(off|false|no|n)$/.test(strap.value),
+    noReboot: chipsetSwitch(args, "noreboot"),
+    ownWdat: chipsetSwitch(args, "wdat") ?? false,
   };
+}
+
+/** How a property of q35's chipset is set at last: `ICH9-LPC.noreboot=on`, `driver=ICH9-LPC,property=noreboot,value=on`. */
+function chipsetSwitch(args: CommandLine["args"], property: string): boolean | undefined {
+  const last = args.findLast(
+    ({ value }, place) =>
+      /^--?global$/.test(args[place - 1]?.value ?? "") && value.includes("ICH9-LPC") && value.includes(property),
+  );
+  return last && !/=(off|false|no|n)$/.test(last.value);
 }
 
 function isQemu(element: XmlElement, name: string): boolean {
