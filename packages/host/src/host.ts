@@ -102,7 +102,10 @@ export async function startHost(config: HostConfig, version: string, log: Logger
     });
     undo.push(() => witness.stop());
 
-    const metrics = new Metrics(() => api.status());
+    const metrics = new Metrics(
+      () => api.status(),
+      () => api.guests(),
+    );
     const api = answers({
       ...{ version, host, startedAt, hypervisor: hypervisor.title, readOnly: config["read-only"] },
       ...{ clock, journal, evidence, metrics, witness },

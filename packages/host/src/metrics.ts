@@ -1,9 +1,11 @@
 /** What Prometheus reads: names and labels as the libvirt exporters have them, so that boards can join both. */
 import { Counter, Gauge, Registry } from "prom-client";
-import type { StatusView } from "./daemon/views.ts";
+import type { GuestView, StatusView } from "./daemon/views.ts";
 import type { Tick } from "./engine/engine.ts";
+import { CAUSES } from "./engine/host-cause.ts";
 import type { Effect } from "./engine/incident.ts";
 import type { Input } from "./engine/input.ts";
+import { rules } from "./engine/signs/index.ts";
 
 export class Metrics {
   readonly #registry = new Registry();
@@ -12,11 +14,13 @@ export class Metrics {
   readonly #alerts: Counter<"sign">;
   readonly #inputs: Counter<"type">;
   readonly #status: () => StatusView;
+  readonly #guests: () => readonly GuestView[];
   readonly #gauges: ((now: StatusView) => void)[] = [];
 
-  /** @param status asked at each scrape */
-  constructor(status: () => StatusView) {
+  /** Both are asked at each scrape. */
+  constructor(status: () => StatusView, guests: () => readonly GuestView[]) {
     this.#status = status;
+    this.#guests = guests;
     const registers = [this.#registry];
     this.#fires = new Counter({
       name: "libvirt_domain_watchdog_events_total",
@@ -42,6 +46,11 @@ export class Metrics {
       labelNames: ["type"],
       registers,
     });
+    // Prometheus sees no increase in a series that begins with 1: each begins with 0, before the first sign.
+    for (const { sign } of [...rules, ...CAUSES]) {
+      this.#signs.inc({ sign }, 0);
+      this.#alerts.inc({ sign }, 0);
+    }
     const gauge = (name: string, help: string, value: (now: StatusView) => number) => {
       const gauged = new Gauge({ name, help, registers });
       this.#gauges.push((now) => gauged.set(value(now)));
@@ -78,6 +87,10 @@ export class Metrics {
   text(): Promise<string> {
     const now = this.#status();
     for (const gauge of this.#gauges) gauge(now);
+    for (const { name, action } of this.#guests()) {
+      // For a dump libvirt has the guest paused, and tells that.
+      if (action !== null) this.#fires.inc({ domain: name, action: action === "dump" ? "pause" : action }, 0);
+    }
     return this.#registry.metrics();
   }
 

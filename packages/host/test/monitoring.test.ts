@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "@bernard/tools";
 import { parse } from "yaml";
-import type { StatusView } from "../src/daemon/views.ts";
+import type { GuestView, StatusView } from "../src/daemon/views.ts";
 import { CAUSES } from "../src/engine/host-cause.ts";
 import { rules } from "../src/engine/signs/index.ts";
 import { Metrics } from "../src/metrics.ts";
@@ -35,12 +35,16 @@ test("every sign has its page in the runbook, every page its sign, and the index
   for (const sign of signs) assert.ok(index.includes(`[${sign}](${sign}.md)`), sign);
 });
 
+const status: StatusView = {
+  ...{ version: "1", host: "a", hypervisor: "b", isConnected: true, readOnly: true, startedAt: 0 },
+  ...{ guests: 0, running: 0, unprotected: 0, muted: [], open: [], journalTrouble: null },
+};
+
 test("rules and board read metrics that the daemon has, and pages that are there", async () => {
-  const status: StatusView = {
-    ...{ version: "1", host: "a", hypervisor: "b", isConnected: true, readOnly: true, startedAt: 0 },
-    ...{ guests: 0, running: 0, unprotected: 0, muted: [], open: [], journalTrouble: null },
-  };
-  const text = await new Metrics(() => status).text();
+  const text = await new Metrics(
+    () => status,
+    () => [],
+  ).text();
   const known = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
   const alerts = await alertRules();
   const board = JSON.parse(await monitoring("bernard.grafana.json"));
@@ -64,4 +68,27 @@ test("the index says what to do when Bernard itself is in trouble", async () => 
   const own = (await alertRules()).map(({ alert }) => alert).filter((alert) => alert.startsWith("Bernard"));
   assert.deepEqual(own, ["BernardDown", "BernardDeaf", "BernardJournal"]);
   for (const alert of own) assert.ok(index.includes(`**${alert}**`), alert);
+});
+
+test("what a rule looks for an increase of is there as 0 before the first time, or that would be none", async () => {
+  const guest: GuestView = {
+    ...{ uuid: "1", state: "running", reason: "booted", watchdogs: ["ib700"], quietS: null },
+    ...{ mutedUntil: null, incident: null, name: "web-1", action: "reset" },
+  };
+  const guests = [guest, { ...guest, name: "web-2", action: "dump" }, { ...guest, name: "bare", action: null }];
+  const metrics = new Metrics(
+    () => status,
+    () => guests,
+  );
+  const text = await metrics.text();
+  for (const sign of signs) assert.match(text, new RegExp(`^bernard_signs_total\\{sign="${sign}"\\} 0$`, "m"));
+  const fires = text.split("\n").filter((line) => line.startsWith("libvirt_domain_watchdog_events_total"));
+  assert.deepEqual(fires, [
+    'libvirt_domain_watchdog_events_total{domain="web-1",action="reset"} 0',
+    'libvirt_domain_watchdog_events_total{domain="web-2",action="pause"} 0',
+  ]);
+  const input = { at: 1, uuid: "1", type: "fire", guest, action: "reset" } as const;
+  metrics.step(input, []);
+  metrics.step(input, []);
+  assert.match(await metrics.text(), /\{domain="web-1",action="reset"\} 2$/m, "a scrape takes nothing back");
 });
