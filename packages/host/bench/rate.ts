@@ -1,11 +1,10 @@
 /** How much the engine and the journal take: inputs of 1,000 guests, nearly all of them beats, as fast as they go. */
-import { join } from "node:path";
 import type { Guest, Hypervisor, HypervisorEvent } from "@bernard/hypervisor";
 import type { Measurement } from "@bernard/tools";
 import { pino } from "pino";
 import { Witness } from "../src/daemon/witness.ts";
 import { DEFAULTS } from "../src/engine/settings.ts";
-import { Journal } from "../src/journal/journal.ts";
+import { openJournal } from "../src/journal/open-journal.ts";
 import { beat } from "./beats.ts";
 
 const GUESTS = 1_000;
@@ -19,7 +18,7 @@ const FIRES = 10;
 export async function measureRate(dir: string): Promise<Measurement[]> {
   let time = 1_000_000;
   let incidents = 0;
-  const journal = new Journal(join(dir, "journal.db"));
+  const { journal } = openJournal(dir, new Date());
   const guests = Array.from({ length: GUESTS }, (_, index): Guest => {
     const uuid = `00000000-0000-4000-8000-${index.toString(16).padStart(12, "0")}`;
     return { uuid, name: `guest-${index}`, run: `${index}`, state: "running", reason: "booted" };

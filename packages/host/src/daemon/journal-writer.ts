@@ -3,7 +3,8 @@ import { errorLine } from "@bernard/tools";
 import type { Logger } from "pino";
 import type { GuestRecord } from "../engine/guest-record.ts";
 import type { Effect } from "../engine/incident.ts";
-import { type GuestFacts, isConstraint, type Journal } from "../journal/journal.ts";
+import { isConstraint } from "../journal/database.ts";
+import type { GuestFacts, Journal } from "../journal/journal.ts";
 import { type Clock, dateOf } from "./clock.ts";
 import { factsOf } from "./guest-facts.ts";
 

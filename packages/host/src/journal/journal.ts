@@ -2,10 +2,8 @@
  * The journal: what is known of guests, their incidents, and what is still to be told of them, in one SQLite file. Each step is
  * one transaction: what the engine has decided is on disk whole before anything of it is done, or not at all.
  */
-import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { errorCode } from "@bernard/tools";
 import type { Effect, Outcome, Sign, SignName } from "../engine/incident.ts";
-import { migrate } from "./schema.ts";
+import type { Database, Row } from "./database.ts";
 
 /** What has to outlive the daemon of a guest's record. Times are of the calendar, in milliseconds. */
 export interface GuestFacts {
@@ -62,31 +60,17 @@ const TOLD_MS = 15 * 60_000;
 /** Longest wait between two tries, in milliseconds: what is due later than that was queued before the calendar was put back. */
 export const RETRY_MAX_MS = 600_000;
 
-/** Its pages can be read, and contradict each other. */
-export class CorruptJournalError extends Error {}
-
 export class Journal {
-  readonly #db: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #db: Database;
 
-  /** Holds the file for itself alone until it is closed. @throws SQLite's errors; see open-journal.ts */
-  constructor(path: string) {
-    this.#db = new DatabaseSync(path);
-    this.#db.exec(
-      "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
-    );
-    migrate(this.#db);
-  }
-
-  /** Reads all of it. @throws SQLite's error where it is corrupt */
-  check(): void {
-    const found = this.#all("PRAGMA quick_check").map((row) => String(row.quick_check));
-    if (found[0] !== "ok") throw new CorruptJournalError(found[0] ?? "it cannot be checked");
+  /** @param db open, with this version's tables; see open-journal.ts */
+  constructor(db: Database) {
+    this.#db = db;
   }
 
   /** The first number of an incident that was never given. */
   get nextIncident(): number {
-    const row = this.#get("SELECT seq FROM sqlite_sequence WHERE name = 'incident'");
+    const row = this.#db.get("SELECT seq FROM sqlite_sequence WHERE name = 'incident'");
     return Number(row?.seq ?? 0) + 1;
   }
 
@@ -102,16 +86,16 @@ export class Journal {
     calendar: Calendar,
     gone: readonly string[] = [],
   ): void {
-    this.#transaction(() => {
+    this.#db.transaction(() => {
       for (const effect of effects) this.#write(effect, receivers, calendar);
       for (const guest of guests) this.#keepGuest(guest);
-      for (const uuid of gone) this.#run("DELETE FROM guest WHERE uuid = ?", uuid);
+      for (const uuid of gone) this.#db.run("DELETE FROM guest WHERE uuid = ?", uuid);
     });
   }
 
   /** What is known of every guest that was ever kept. */
   guests(): GuestFacts[] {
-    return this.#all("SELECT * FROM guest").map((row) => ({
+    return this.#db.all("SELECT * FROM guest").map((row) => ({
       uuid: String(row.uuid),
       name: String(row.name),
       state: String(row.state),
@@ -125,13 +109,13 @@ export class Journal {
   }
 
   incident(id: number): KeptIncident | undefined {
-    const row = this.#get("SELECT * FROM incident WHERE id = ?", id);
+    const row = this.#db.get("SELECT * FROM incident WHERE id = ?", id);
     return row && this.#kept(row);
   }
 
   /** The newest first. */
   incidents({ guest, since, limit = 1000 }: IncidentFilter = {}): KeptIncident[] {
-    const rows = this.#all(
+    const rows = this.#db.all(
       `SELECT * FROM incident
         WHERE (?1 IS NULL OR uuid = ?1 OR name = ?1) AND (?2 IS NULL OR closed_at IS NULL OR opened_at >= ?2)
         ORDER BY id DESC LIMIT ?3`,
@@ -143,19 +127,19 @@ export class Journal {
   }
 
   openIncidents(): KeptIncident[] {
-    return this.#all("SELECT * FROM incident WHERE closed_at IS NULL ORDER BY id").map((row) => this.#kept(row));
+    return this.#db.all("SELECT * FROM incident WHERE closed_at IS NULL ORDER BY id").map((row) => this.#kept(row));
   }
 
   /** Deletes closed incidents that ended before then, and whom their like was told; returns their numbers. */
   forgetIncidents(before: number): number[] {
-    this.#run("DELETE FROM told WHERE at < ?", before);
-    return this.#all("DELETE FROM incident WHERE closed_at < ? RETURNING id", before).map((row) => Number(row.id));
+    this.#db.run("DELETE FROM told WHERE at < ?", before);
+    return this.#db.all("DELETE FROM incident WHERE closed_at < ? RETURNING id", before).map((row) => Number(row.id));
   }
 
   /** Of each receiver the oldest alert that is due. */
   dueAlerts(now: number): QueuedAlert[] {
     // SQLite takes the other columns from the row of the minimum.
-    const rows = this.#all(
+    const rows = this.#db.all(
       "SELECT *, min(id) FROM alert WHERE next_try_at <= ?1 OR next_try_at > ?1 + ?2 GROUP BY receiver ORDER BY id",
       now,
       RETRY_MAX_MS,
@@ -171,23 +155,23 @@ export class Journal {
 
   /** When the next alert is due, of those whose receiver is not among `without`; undefined: none waits. */
   nextAlertAt(without: ReadonlySet<string> = new Set()): number | undefined {
-    const rows = this.#all("SELECT receiver, min(next_try_at) AS at FROM alert GROUP BY receiver");
+    const rows = this.#db.all("SELECT receiver, min(next_try_at) AS at FROM alert GROUP BY receiver");
     const times = rows.filter(({ receiver }) => !without.has(String(receiver))).map(({ at }) => Number(at));
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
   /** It has arrived, or is given up. */
   alertDone(id: number): void {
-    this.#run("DELETE FROM alert WHERE id = ?", id);
+    this.#db.run("DELETE FROM alert WHERE id = ?", id);
   }
 
   /** Nobody of that name gets alerts any more. */
   forgetReceiver(receiver: string): void {
-    this.#run("DELETE FROM alert WHERE receiver = ?", receiver);
+    this.#db.run("DELETE FROM alert WHERE receiver = ?", receiver);
   }
 
   alertFailed(id: number, nextTryAt: number): void {
-    this.#run("UPDATE alert SET attempts = attempts + 1, next_try_at = ? WHERE id = ?", nextTryAt, id);
+    this.#db.run("UPDATE alert SET attempts = attempts + 1, next_try_at = ? WHERE id = ?", nextTryAt, id);
   }
 
   close(): void {
@@ -199,7 +183,7 @@ export class Journal {
       case "open": {
         const { id, uuid, name, signs } = effect.incident;
         const [sign] = signs;
-        this.#run(
+        this.#db.run(
           "INSERT INTO incident (id, uuid, name, opened_at) VALUES (?, ?, ?, ?)",
           id,
           uuid ?? null,
@@ -213,7 +197,7 @@ export class Journal {
         this.#keepSign(effect.id, effect.sign, calendar);
         break;
       case "close":
-        this.#run(
+        this.#db.run(
           "UPDATE incident SET closed_at = ?, outcome = ? WHERE id = ?",
           calendar(effect.at),
           effect.outcome,
@@ -221,7 +205,7 @@ export class Journal {
         );
         break;
       case "would":
-        this.#run(
+        this.#db.run(
           "INSERT INTO would (incident, at, remedy, why) VALUES (?, ?, ?, ?)",
           effect.id,
           calendar(effect.at),
@@ -238,17 +222,23 @@ export class Journal {
 
   /** Of one guest and one sign, a receiver is told once within a while. */
   #queue(receiver: string, incident: number, sign: SignName, at: number): void {
-    const { uuid } = this.#get("SELECT uuid FROM incident WHERE id = ?", incident) ?? {};
+    const { uuid } = this.#db.get("SELECT uuid FROM incident WHERE id = ?", incident) ?? {};
     const guest = typeof uuid === "string" ? uuid : "host";
-    const told = this.#get(
+    const told = this.#db.get(
       "SELECT at FROM told WHERE receiver = ? AND guest = ? AND sign = ?",
       receiver,
       guest,
       sign,
     )?.at;
     if (typeof told === "number" && at >= told && at - told < TOLD_MS) return;
-    this.#run("INSERT OR REPLACE INTO told (receiver, guest, sign, at) VALUES (?, ?, ?, ?)", receiver, guest, sign, at);
-    this.#run(
+    this.#db.run(
+      "INSERT OR REPLACE INTO told (receiver, guest, sign, at) VALUES (?, ?, ?, ?)",
+      receiver,
+      guest,
+      sign,
+      at,
+    );
+    this.#db.run(
       "INSERT INTO alert (receiver, incident, sign, next_try_at) VALUES (?, ?, ?, ?)",
       receiver,
       incident,
@@ -258,7 +248,7 @@ export class Journal {
   }
 
   #keepSign(incident: number, { sign, at, detail }: Sign, calendar: Calendar): void {
-    this.#run(
+    this.#db.run(
       "INSERT INTO sign (incident, sign, at, detail) VALUES (?, ?, ?, ?)",
       incident,
       sign,
@@ -269,7 +259,7 @@ export class Journal {
 
   #keepGuest(guest: GuestFacts): void {
     const { uuid, name, state, reason, run, hasDaemon, boot, mutedUntil, ends } = guest;
-    this.#run(
+    this.#db.run(
       `INSERT OR REPLACE INTO guest (uuid, name, state, reason, run, has_daemon, boot, muted_until, ends)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[uuid, name, state, reason, run ?? null],
@@ -279,16 +269,16 @@ export class Journal {
 
   /** Whether this is another boot of the host than the last time: runs of guests then count anew. @throws where it cannot be written */
   hostBooted(boot: string): boolean {
-    const before = this.#get("SELECT boot FROM host")?.boot;
+    const before = this.#db.get("SELECT boot FROM host")?.boot;
     if (before === boot) return false; // nothing to write: a full disk is no reason not to start
-    this.#run("INSERT OR REPLACE INTO host (id, boot) VALUES (1, ?)", boot);
+    this.#db.run("INSERT OR REPLACE INTO host (id, boot) VALUES (1, ?)", boot);
     return true;
   }
 
   #kept(row: Row): KeptIncident {
     const id = Number(row.id);
-    const signs = this.#all("SELECT sign, at, detail FROM sign WHERE incident = ? ORDER BY rowid", id);
-    const would = this.#all("SELECT at, remedy, why FROM would WHERE incident = ? ORDER BY rowid", id);
+    const signs = this.#db.all("SELECT sign, at, detail FROM sign WHERE incident = ? ORDER BY rowid", id);
+    const would = this.#db.all("SELECT at, remedy, why FROM would WHERE incident = ? ORDER BY rowid", id);
     return {
       id,
       uuid: row.uuid === null ? undefined : String(row.uuid),
@@ -304,51 +294,4 @@ export class Journal {
       would: would.map(({ at, remedy, why }) => ({ at: Number(at), remedy: String(remedy), why: String(why) })),
     };
   }
-
-  #transaction(work: () => void): void {
-    this.#db.exec("BEGIN IMMEDIATE");
-    try {
-      work();
-      this.#db.exec("COMMIT");
-    } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
-      throw error;
-    }
-  }
-
-  #run(sql: string, ...values: readonly Value[]): void {
-    this.#statement(sql).run(...values);
-  }
-
-  #get(sql: string, ...values: readonly Value[]): Row | undefined {
-    return this.#statement(sql).get(...values);
-  }
-
-  #all(sql: string, ...values: readonly Value[]): Row[] {
-    return this.#statement(sql).all(...values);
-  }
-
-  #statement(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#db.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
 }
-
-/** Whether it contradicts what the journal has, and ever will; anything else may pass. */
-export const isConstraint = (error: unknown): boolean => resultOf(error) === CONSTRAINT;
-
-/** SQLite's primary result code, which its extended ones hold in their low byte (https://www.sqlite.org/rescode.html). */
-export function resultOf(error: unknown): number | undefined {
-  if (errorCode(error) !== "ERR_SQLITE_ERROR") return undefined;
-  const { errcode } = error as { readonly errcode?: unknown };
-  return typeof errcode === "number" ? errcode & 0xff : undefined;
-}
-
-const CONSTRAINT = 19;
-
-type Value = string | number | null;
-type Row = Readonly<Record<string, unknown>>;

@@ -2,12 +2,9 @@
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "@bernard/tools";
-import { CorruptJournalError, Journal, resultOf } from "./journal.ts";
-
-/** SQLite's primary result codes (https://www.sqlite.org/rescode.html). */
-const BUSY = 5;
-const CORRUPT = 11;
-const NOT_A_DATABASE = 26;
+import { Database, isBusy, isCorrupt } from "./database.ts";
+import { Journal } from "./journal.ts";
+import { migrate } from "./schema.ts";
 
 const FILE = "journal.db";
 
@@ -26,7 +23,7 @@ export function openJournal(stateDir: string, now: Date): OpenedJournal {
   try {
     return { journal: checked(path), keptAside: undefined };
   } catch (error) {
-    if (resultOf(error) === BUSY) {
+    if (isBusy(error)) {
       throw new UserError(`another bernard host runs with ${stateDir}`, "see systemctl status bernard-host", 3);
     }
     if (!isCorrupt(error)) throw notOpened(path, error);
@@ -38,20 +35,17 @@ export function openJournal(stateDir: string, now: Date): OpenedJournal {
   return { journal: checked(path), keptAside };
 }
 
-/** SQLite finds out only where it reads. */
 function checked(path: string): Journal {
-  const journal = new Journal(path);
+  const db = new Database(path);
   try {
-    journal.check();
-    return journal;
+    migrate(db);
+    db.check(); // SQLite finds out only where it reads
+    return new Journal(db);
   } catch (error) {
-    journal.close();
+    db.close();
     throw error;
   }
 }
-
-const isCorrupt = (error: unknown): boolean =>
-  error instanceof CorruptJournalError || resultOf(error) === CORRUPT || resultOf(error) === NOT_A_DATABASE;
 
 function notOpened(path: string, error: unknown): Error {
   const why = error instanceof Error ? error.message : String(error);

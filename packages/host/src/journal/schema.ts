@@ -2,7 +2,7 @@
  * The journal's tables. A change is a further entry, never another text of one that was released, and only adds what an older
  * Bernard can do without: it may be put back in place of a newer one.
  */
-import type { DatabaseSync } from "node:sqlite";
+import type { Database } from "./database.ts";
 
 const VERSIONS: readonly string[] = [
   `CREATE TABLE host (
@@ -62,8 +62,8 @@ const VERSIONS: readonly string[] = [
 ];
 
 /** Brings the tables to this version; those of a newer one are left as they are. */
-export function migrate(db: DatabaseSync): void {
-  const version = Number(db.prepare("PRAGMA user_version").get()?.user_version);
+export function migrate(db: Database): void {
+  const version = Number(db.get("PRAGMA user_version")?.user_version);
   for (const [index, tables] of VERSIONS.entries()) {
     if (index >= version) db.exec(`BEGIN EXCLUSIVE; ${tables}; PRAGMA user_version = ${index + 1}; COMMIT`);
   }
