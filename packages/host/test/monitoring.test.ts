@@ -87,7 +87,8 @@ test("what a rule looks for an increase of is there as 0 before the first time, 
     'libvirt_domain_watchdog_events_total{domain="web-1",action="reset"} 0',
     'libvirt_domain_watchdog_events_total{domain="web-2",action="pause"} 0',
   ]);
-  const input = { at: 1, uuid: "1", type: "fire", guest, action: "reset" } as const;
+  const { uuid, name } = guest;
+  const input = { at: 1, uuid, type: "fire", guest: { uuid, name, run: "1" }, action: "reset" } as const;
   metrics.step(input, []);
   metrics.step(input, []);
   assert.match(await metrics.text(), /\{domain="web-1",action="reset"\} 2$/m, "a scrape takes nothing back");
