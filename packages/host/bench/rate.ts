@@ -73,5 +73,5 @@ function quiet(guests: readonly Guest[]): Hypervisor {
     listener({ type: "connected", guests, deafTo: [] });
     return { close: () => {} };
   };
-  return { watch, hardware: never, counters: never } as unknown as Hypervisor;
+  return { abilities: new Set(), watch, hardware: never, counters: never } as unknown as Hypervisor;
 }
