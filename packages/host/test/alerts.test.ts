@@ -7,9 +7,11 @@ import { type AddressInfo, createServer as createTcp, type Socket } from "node:n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { createSecureContext, TLSSocket } from "node:tls";
+import { ensureInstalled, run } from "@bernard/tools";
 import { pino } from "pino";
 import { AlertSender } from "../src/alerts/alert-sender.ts";
-import type { Receiver } from "../src/config.ts";
+import type { Receiver } from "../src/config-schema.ts";
 import { systemClock } from "../src/daemon/clock.ts";
 import type { Effect, Sign } from "../src/engine/incident.ts";
 import type { Journal } from "../src/journal/journal.ts";
@@ -138,7 +140,10 @@ test("a command gets the alert on its standard input; one that fails is tried ag
 
 test("a mail arrives by SMTP", async (t) => {
   const { promise: mail, resolve } = Promise.withResolvers<string>();
-  const server = createTcp((socket) => smtp(socket, resolve)).listen(0, "127.0.0.1");
+  const server = createTcp((socket) => {
+    socket.write("220 test\r\n");
+    smtp(socket, resolve);
+  }).listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => server.close());
   const { port } = server.address() as AddressInfo;
@@ -157,10 +162,37 @@ test("a mail arrives by SMTP", async (t) => {
   assert.match(text, /bernard incident show 1/);
 });
 
-/** As much of a mail server as one mail needs. */
+test("a mail arrives where the server's certificate is its own work, as on a Debian with Postfix", async (t) => {
+  await ensureInstalled(["openssl"], (line) => t.diagnostic(line));
+  const { dir } = world(t, {});
+  const [key, cert] = [join(dir, "key.pem"), join(dir, "cert.pem")];
+  const made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert];
+  await run("openssl", ["req", "-x509", "-subj", "/CN=localhost.localdomain", ...made]);
+  const secureContext = createSecureContext({ key: readFileSync(key), cert: readFileSync(cert) });
+  const { promise: mail, resolve } = Promise.withResolvers<string>();
+  const server = createTcp((socket) => {
+    socket.write("220 test\r\n");
+    socket.setEncoding("utf8").on("data", function begin(text: string) {
+      const isTls = /^STARTTLS/i.test(text);
+      socket.write(isTls ? "220 go on\r\n" : "250-test\r\n250 STARTTLS\r\n");
+      if (!isTls) return;
+      socket.removeListener("data", begin);
+      smtp(new TLSSocket(socket, { isServer: true, secureContext }), resolve);
+    });
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const [from, to] = ["bernard@example.org", ["ops@example.org"]];
+  const { journal, sender } = world(t, { mail: { type: "email", server: `127.0.0.1:${port}`, from, to } });
+  incident(journal, ["mail"]);
+  sender.wake();
+  assert.match(await mail, /^Subject: \[bernard\] node7: web-1: fire\r$/m);
+});
+
+/** As much of a mail server as one mail needs, after its greeting. */
 function smtp(socket: Socket, done: (mail: string) => void): void {
   let mail: string | undefined;
-  socket.write("220 test\r\n");
   socket.setEncoding("utf8").on("data", (text: string) => {
     if (mail !== undefined) {
       mail += text;
@@ -252,4 +284,41 @@ test("what is said of a webhook that fails does not hold the secret in its addre
   const line = await said;
   assert.match(line, /127\.0\.0\.1:\d+ answered 500/);
   assert.doesNotMatch(line, /S3CRET/);
+});
+
+test("of what fails the log says why, of what hangs how long it was waited for", async (t) => {
+  const hangs = await webhook(t, () => {});
+  const closed = createTcp().listen(0, "127.0.0.1");
+  await once(closed, "listening");
+  const refuses = `127.0.0.1:${(closed.address() as AddressInfo).port}`;
+  await new Promise((resolve) => closed.close(resolve));
+  const receivers: Record<string, Receiver> = {
+    refuses: { type: "webhook", url: `http://${refuses}/S3CRET` },
+    hangs: { type: "webhook", url: `${hangs}S3CRET` },
+    waits: { type: "command", run: ["/bin/sleep", "1000"] },
+    none: { type: "command", run: ["/nowhere"] },
+  };
+  const { journal } = world(t, {});
+  const said = new Map<string, string>();
+  const { promise: all, resolve } = Promise.withResolvers<void>();
+  const log = pino(
+    {},
+    {
+      write(line: string) {
+        const { receiver, msg } = JSON.parse(line);
+        if (!said.has(receiver)) said.set(receiver, msg);
+        if (said.size === 4) resolve();
+      },
+    },
+  );
+  const sender = new AlertSender(journal, new Map(Object.entries(receivers)), "node7", systemClock, log);
+  t.after(() => sender.stop());
+  incident(journal, Object.keys(receivers));
+  sender.wake();
+  await all;
+  const why = (receiver: string) => said.get(receiver)?.replace("an alert did not arrive: ", "");
+  assert.equal(why("refuses"), `${refuses}: connect ECONNREFUSED ${refuses}`);
+  assert.equal(why("hangs"), `${new URL(hangs).host}: not done within 15 s`);
+  assert.equal(why("waits"), "/bin/sleep: not done within 15 s");
+  assert.equal(why("none"), "/nowhere: spawn /nowhere ENOENT");
 });
