@@ -1,7 +1,7 @@
 /** What host.yaml may say, key by key, as its schema has it: for the sample configuration and the manual page. */
 import { stringify } from "yaml";
 import { z } from "zod";
-import { hostSchema } from "./config.ts";
+import { hostSchema } from "./config-schema.ts";
 
 /** A key, or a section of keys. */
 export interface ConfigKey {

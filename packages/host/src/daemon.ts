@@ -1,3 +1,4 @@
 /** The daemon itself, for whoever starts it. */
-export { type HostConfig, parseConfig, readConfig } from "./config.ts";
+export { parseConfig, readConfig } from "./config.ts";
+export type { HostConfig } from "./config-schema.ts";
 export { type Host, startHost } from "./host.ts";

@@ -7,12 +7,11 @@ import type { Logger } from "pino";
 import { AlertSender } from "./alerts/alert-sender.ts";
 import { answers } from "./answers.ts";
 import { apiServer, listenAt, metricsServer } from "./api/server.ts";
-import type { HostConfig } from "./config.ts";
+import { type HostConfig, settingsOf } from "./config-schema.ts";
 import { systemClock } from "./daemon/clock.ts";
 import { ConsoleTails } from "./daemon/console-tails.ts";
 import { GuestChannels } from "./daemon/guest-channels.ts";
 import { Witness } from "./daemon/witness.ts";
-import type { Settings } from "./engine/settings.ts";
 import { collectors } from "./evidence/collectors/index.ts";
 import { EvidenceKeeper } from "./evidence/evidence-keeper.ts";
 import { EvidenceStore } from "./evidence/evidence-store.ts";
@@ -132,22 +131,4 @@ export async function startHost(config: HostConfig, version: string, log: Logger
     await stop();
     throw error;
   }
-}
-
-function settingsOf({ judge }: HostConfig): Settings {
-  return {
-    silenceMs: judge.silence,
-    crossCheckMs: judge["cross-check"],
-    hostPressure: judge["host-pressure"],
-    stealPercent: judge.steal,
-    bootMs: judge.boot,
-    pausedMs: judge.paused,
-    dumpMs: judge.dump,
-    askMs: judge.ask,
-    stuckMs: judge.stuck,
-    loopEnds: judge.loop.ends,
-    loopMs: judge.loop.within,
-    hostGuests: judge["host-guests"],
-    calmMs: judge.calm,
-  };
 }

@@ -2,7 +2,7 @@
 import { setTimeout as later } from "node:timers/promises";
 import { errorLine } from "@bernard/tools";
 import type { Logger } from "pino";
-import type { Receiver } from "../config.ts";
+import type { Receiver } from "../config-schema.ts";
 import type { Clock } from "../daemon/clock.ts";
 import { type Journal, type QueuedAlert, RETRY_MAX_MS } from "../journal/journal.ts";
 import { alertOf } from "./alert.ts";
