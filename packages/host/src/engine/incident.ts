@@ -50,4 +50,4 @@ export type Effect =
   /** Read the guest's counters and the host's pressure. */
   | { readonly type: "read"; readonly uuid: string };
 
-export type Remedy = "reset and resume" | "reset" | "start" | "quarantine" | "none";
+export type Remedy = "reset and resume" | "start" | "quarantine";
