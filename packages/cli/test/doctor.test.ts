@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { guestsOf, systemDaemon } from "@bernard/hypervisor/test-daemon";
 import { runBernard } from "./run-bernard.ts";
-import { useStage } from "./stage.ts";
+import { startStage } from "./stage.ts";
 
-const held = useStage();
+const stage = await startStage();
 
 interface Told {
   readonly guest: string;
@@ -17,7 +17,7 @@ interface Told {
 
 /** What doctor says of one guest, notes left out, and its exit code. */
 async function idsOf(t: TestContext, name: string): Promise<readonly string[]> {
-  const { code, stdout, stderr } = await runBernard(t, "doctor", name, "--json", "--connect", held.stage.uri);
+  const { code, stdout, stderr } = await runBernard(t, "doctor", name, "--json", "--connect", stage.uri);
   assert.equal(stderr, "");
   const [told, ...others] = JSON.parse(stdout) as Told[];
   assert.deepEqual([told?.guest, others], [name, []]);
@@ -27,7 +27,6 @@ async function idsOf(t: TestContext, name: string): Promise<readonly string[]> {
 }
 
 test("what is wrong by definition is told of guests that are off", async (t) => {
-  const { stage } = held;
   await stage.define(t, { name: "good", log: true });
   await stage.define(t, { name: "naked", model: "none" });
   await stage.define(t, { name: "dumping", action: "dump" });
@@ -50,7 +49,6 @@ test("what is wrong by definition is told of guests that are off", async (t) => 
 });
 
 test("one that its device has paused stands; with a listener on its channel it is not given up", async (t) => {
-  const { stage } = held;
   const { fired } = await stage.nextFire(t);
   const domain = await stage.start(t, { name: "fired", action: "pause" });
   await fired;
@@ -62,7 +60,6 @@ test("one that its device has paused stands; with a listener on its channel it i
 });
 
 test("an i6300esb that fired while its guest lived on is dead until the guest is reset", async (t) => {
-  const { stage } = held;
   const domain = await stage.start(t, { name: "dead", model: "i6300esb", action: "none" }, "paused");
   const { fired } = await stage.nextFire(t);
   assert.deepEqual(await idsOf(t, "dead"), ["weak-action"]);
@@ -71,8 +68,15 @@ test("an i6300esb that fired while its guest lived on is dead until the guest is
   assert.deepEqual(await idsOf(t, "dead"), ["dead-device", "weak-action", "feeder-unknown"]);
 });
 
+test("silence on a channel that was just plugged in is no program's that hangs", async (t) => {
+  await stage.start(t, { name: "plugged" });
+  await runBernard(t, "unprotect", "plugged", "--connect", stage.uri);
+  const { stdout } = await runBernard(t, "protect", "plugged", "--connect", stage.uri);
+  assert.match(stdout, /^plugged: channel org\.bernard\.guest\.0: from now on/m);
+  assert.deepEqual(await idsOf(t, "plugged"), ["feeder-unknown"]);
+});
+
 test("an emulator that answers nothing is told as such, and holds up no other", async (t) => {
-  const { stage } = held;
   await stage.start(t, { name: "stuck" });
   await stage.start(t, { name: "busy" });
   const pid = await pidOf("stuck");
@@ -88,14 +92,13 @@ test("an emulator that answers nothing is told as such, and holds up no other", 
 });
 
 async function pidOf(name: string): Promise<number> {
-  for (const pid of await guestsOf(held.stage.daemon.dir)) {
+  for (const pid of await guestsOf(stage.daemon.dir)) {
     if ((await readFile(`/proc/${pid}/cmdline`, "utf8")).includes(`guest=${name},`)) return pid;
   }
   throw new Error(`no QEMU of ${name}`);
 }
 
 test("a guest's name never reaches the shell of whoever copies a cure", async (t) => {
-  const { stage } = held;
   const name = "$(reboot) \u202e'x'";
   await stage.define(t, { name: name.replaceAll("'", "&apos;"), model: "none" });
   const { stdout } = await runBernard(t, "doctor", "--connect", stage.uri);
@@ -117,7 +120,7 @@ test("a connection that only reads says what it may not know", async (t) => {
 });
 
 test("no such guest is a failure, nobody at the socket unreachable", async (t) => {
-  const gone = await runBernard(t, "doctor", "nobody", "--connect", held.stage.uri);
+  const gone = await runBernard(t, "doctor", "nobody", "--connect", stage.uri);
   assert.equal(gone.code, 1);
   assert.match(gone.stderr, /^bernard: guest nobody: .*; .*\n$/);
   const nobody = await runBernard(t, "doctor", "--connect", "qemu:///session?socket=/nobody");

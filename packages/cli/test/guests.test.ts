@@ -5,12 +5,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { systemDaemon } from "@bernard/hypervisor/test-daemon";
 import { runBernard } from "./run-bernard.ts";
-import { useStage } from "./stage.ts";
+import { startStage } from "./stage.ts";
 
-const held = useStage();
+const stage = await startStage();
 
 test("each guest has a row: its state, its devices, its action, and nobody who would feed it", async (t) => {
-  const { stage } = held;
   const { fired } = await stage.nextFire(t);
   await stage.start(t, { name: "fired", action: "pause" });
   await fired;
@@ -46,7 +45,6 @@ test("each guest has a row: its state, its devices, its action, and nobody who w
 });
 
 test("a name that would turn a terminal's text round is shown for what it is", async (t) => {
-  const { stage } = held;
   await stage.define(t, { name: "\u202eevil" });
   const table = await runBernard(t, "guests", "--connect", stage.uri);
   assert.match(table.stdout, /^\\u\{202e\}evil /m);
@@ -56,7 +54,6 @@ test("a name that would turn a terminal's text round is shown for what it is", a
 });
 
 test("a thousand guests are a thousand rows", async (t) => {
-  const { stage } = held;
   const file = join(stage.daemon.dir, "thousand.xml");
   // Each connection gets guests of its own, the same ones where their UUIDs are given.
   const uuid = (i: number) => `00000000-0000-4000-8000-${String(i).padStart(12, "0")}`;

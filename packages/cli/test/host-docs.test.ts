@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "@bernard/tools";
 import { runBernard, startBernard } from "./run-bernard.ts";
-import { useStage } from "./stage.ts";
+import { startStage } from "./stage.ts";
 
-const held = useStage();
+const stage = await startStage();
 
 /** Each command that a page shows, with what it prints there. */
 async function examplesOf(page: string): Promise<{ args: string[]; printed: string }[]> {
@@ -25,7 +25,6 @@ async function examplesOf(page: string): Promise<{ args: string[]; printed: stri
 const timeless = (text: string) => text.replaceAll(/^\S+Z/gm, "TIME");
 
 test("the pages' examples are what is printed", async (t) => {
-  const { stage } = held;
   await stage.define(t, { name: "db", model: "i6300esb", action: "dump" });
   await stage.define(t, { name: "old", model: "none" });
   await stage.define(t, { name: "web", model: "i6300esb", log: true });

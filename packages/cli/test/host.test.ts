@@ -3,20 +3,13 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, type TestContext, test } from "node:test";
+import { after, type TestContext, test } from "node:test";
 import { Libvirt } from "@bernard/hypervisor/libvirt";
-import { type Daemon, guestXml, sessionDaemon } from "@bernard/hypervisor/test-daemon";
+import { guestXml, sessionDaemon } from "@bernard/hypervisor/test-daemon";
 import { run } from "@bernard/tools";
 import { runBernard, startBernard } from "./run-bernard.ts";
 
-let daemon: Daemon;
-const ended: (() => Promise<void>)[] = [];
-before(async () => {
-  daemon = await sessionDaemon({ after: (end: () => Promise<void>) => ended.push(end) } as Pick<TestContext, "after">);
-});
-after(async () => {
-  for (const end of ended) await end();
-});
+const daemon = await sessionDaemon({ after });
 
 async function hostOf(t: TestContext, name: string, more = "") {
   const dir = join(daemon.dir, name);

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { root } from "@bernard/tools";
 import { runBernard } from "./run-bernard.ts";
-import { useStage } from "./stage.ts";
+import { startStage } from "./stage.ts";
 
-const held = useStage();
+const stage = await startStage();
 const WITHIN = { deadlineMs: 60_000 };
 
 /** VIR_DOMAIN_START_PAUSED, VIR_DOMAIN_XML_INACTIVE */
@@ -19,14 +19,14 @@ const INACTIVE = 2;
 async function naked(
   t: TestContext,
   name: string,
-  { metadata = "", devices = "", machine = "pc", kernel = held.stage.daemon.kernel, running = false } = {},
+  { metadata = "", devices = "", machine = "pc", kernel = stage.daemon.kernel, running = false } = {},
 ) {
-  const { libvirt } = held.stage;
-  const xml = held.stage
+  const { libvirt } = stage;
+  const xml = stage
     .xml({ name, model: "none" })
     .replace(/<channel.*\/channel>/, devices)
     .replace(/machine='[^']*'/, `machine='${machine}'`)
-    .replace(held.stage.daemon.kernel, kernel)
+    .replace(stage.daemon.kernel, kernel)
     .replace("<devices>", "<features><acpi/></features><devices>") // a bus of a PC's takes nothing without
     .replace("<memory", `<metadata>${metadata}</metadata><memory`);
   const { domain } = await libvirt.call("domainDefineXmlFlags", { xml, flags: 0 }, WITHIN);
@@ -49,13 +49,13 @@ function useTablesIn(t: TestContext, dir: string): void {
 }
 
 async function watchdogs(domain: Awaited<ReturnType<typeof naked>>): Promise<string[]> {
-  const { xml } = await held.stage.libvirt.call("domainGetXmlDesc", { domain, flags: INACTIVE });
+  const { xml } = await stage.libvirt.call("domainGetXmlDesc", { domain, flags: INACTIVE });
   return xml.match(/<watchdog[^>]*>/g) ?? [];
 }
 
 test("a guest that is off: shown first, then done, then there already, then taken away", async (t) => {
   const domain = await naked(t, "off");
-  const run = (...args: string[]) => runBernard(t, ...args, "off", "--connect", held.stage.uri);
+  const run = (...args: string[]) => runBernard(t, ...args, "off", "--connect", stage.uri);
   const shown = await run("protect", "--dry-run");
   assert.deepEqual(shown, {
     code: 0,
@@ -106,7 +106,7 @@ off: the guest needs the driver i6300esb, and bernard-guest to feed the device
 
 test("a guest that runs: what holds at once, what waits, and why", async (t) => {
   await naked(t, "runs", { running: true });
-  const { code, stdout } = await runBernard(t, "protect", "runs", "--connect", held.stage.uri);
+  const { code, stdout } = await runBernard(t, "protect", "runs", "--connect", stage.uri);
   assert.equal(
     stdout,
     `runs: watchdog i6300esb, action reset: from now on
@@ -119,7 +119,7 @@ runs: the guest needs the driver i6300esb, and bernard-guest to feed the device
 
 test("a running guest's power is asked for first", async (t) => {
   const domain = await naked(t, "power", { running: true });
-  const args = ["protect", "power", "--model", "ib700", "--restart", "--connect", held.stage.uri];
+  const args = ["protect", "power", "--model", "ib700", "--restart", "--connect", stage.uri];
   const nobody = await runBernard(t, ...args);
   assert.deepEqual(nobody, {
     code: 2,
@@ -135,7 +135,7 @@ test("a running guest's power is asked for first", async (t) => {
     assert.equal(asked.status, 0);
   }
   assert.deepEqual(await watchdogs(domain), ["<watchdog model='ib700' action='reset'/>"]);
-  const { state } = await held.stage.libvirt.call("domainGetState", { domain, flags: 0 });
+  const { state } = await stage.libvirt.call("domainGetState", { domain, flags: 0 });
   assert.equal(state, 3, "it stands as it stood");
   const cannot = await runBernard(t, ...args, "--yes");
   assert.equal(cannot.code, 4);
@@ -143,7 +143,7 @@ test("a running guest's power is asked for first", async (t) => {
 });
 
 test("a guest that obeys is shut down and started, and runs with its device", async (t) => {
-  const { libvirt, daemon, uri } = held.stage;
+  const { libvirt, daemon, uri } = stage;
   const domain = await naked(t, "obedient", { kernel: daemon.obedientKernel, running: true });
   const { stream } = await libvirt.stream("domainOpenConsole", { domain, device: undefined, flags: 0 });
   await libvirt.call("domainResume", { domain });
@@ -160,7 +160,6 @@ test("a guest that obeys is shut down and started, and runs with its device", as
 });
 
 test("what cannot be in a guest without a definition is a failure, and half of it is told as such", async (t) => {
-  const { stage } = held;
   const args = ["--model", "ib700", "--connect", stage.uri];
   await stage.start(t, { name: "channel", model: "none" }, "paused");
   const failed = await runBernard(t, "protect", "channel", ...args);
@@ -177,7 +176,7 @@ test("what cannot be in a guest without a definition is a failure, and half of i
 
 test("an owned guest is refused, and changed by force", async (t) => {
   const domain = await naked(t, "owned", { metadata: "<k:kubevirt xmlns:k='http://kubevirt.io'/>" });
-  const run = (...args: string[]) => runBernard(t, "protect", "owned", ...args, "--connect", held.stage.uri);
+  const run = (...args: string[]) => runBernard(t, "protect", "owned", ...args, "--connect", stage.uri);
   const refused = await run();
   assert.equal(refused.code, 3);
   assert.match(refused.stderr, /^bernard: guest owned is owned by kubevirt .*--force\n$/);
@@ -189,7 +188,7 @@ test("an owned guest is refused, and changed by force", async (t) => {
 });
 
 test("the page's examples print what it shows", async (t) => {
-  const { dir } = held.stage.daemon;
+  const { dir } = stage.daemon;
   useTablesIn(t, dir); // a session's, where the page has the system's
   const page = (await readFile(join(root, "docs/host/protect.md"), "utf8")).replaceAll("/usr/share/qemu", dir);
   const examples = [...page.matchAll(/```console\n([\s\S]*?)```/g)].map(([, example]) => example).join("");
@@ -200,7 +199,7 @@ test("the page's examples print what it shows", async (t) => {
   assert.equal(steps.length, 6);
   for (const step of steps) {
     const [command, ...printed] = step.split("\n");
-    const end = await runBernard(t, ...command!.split(" "), "--connect", held.stage.uri);
+    const end = await runBernard(t, ...command!.split(" "), "--connect", stage.uri);
     assert.deepEqual(end, { code: 0, stdout: printed.join("\n"), stderr: "" }, command);
   }
 });
@@ -227,7 +226,7 @@ const REFUSALS: readonly (readonly [string, readonly string[], number, RegExp])[
 
 for (const [what, args, code, message] of REFUSALS) {
   test(`refused in a line: ${what}`, async (t) => {
-    const connect = args.includes("--connect") ? [] : ["--connect", held.stage.uri];
+    const connect = args.includes("--connect") ? [] : ["--connect", stage.uri];
     const end = await runBernard(t, ...args, ...connect);
     assert.equal(end.code, code, end.stderr);
     assert.match(end.stderr, message);
@@ -238,8 +237,8 @@ for (const [what, args, code, message] of REFUSALS) {
 
 test("a table is shown first, told with its file and its road, and written once", async (t) => {
   const domain = await naked(t, "table", { machine: "q35" });
-  const args = ["protect", "table", "--model", "wdat", "--connect", held.stage.uri];
-  const dir = join(held.stage.daemon.dir, "tables");
+  const args = ["protect", "table", "--model", "wdat", "--connect", stage.uri];
+  const dir = join(stage.daemon.dir, "tables");
   const file = join(dir, "bernard/q35.wdat");
   useTablesIn(t, dir);
   const shown = await runBernard(t, ...args, "--dry-run");
@@ -266,14 +265,14 @@ test("a table is shown first, told with its file and its road, and written once"
   ]);
   const checked = await runBernard(t, "acpi-table", "--check", file);
   assert.match(checked.stdout, /a WDAT of \d+ entries/);
-  const gone = await runBernard(t, "unprotect", "table", "--connect", held.stage.uri);
+  const gone = await runBernard(t, "unprotect", "table", "--connect", stage.uri);
   assert.match(gone.stdout, /\ntable: .*\/bernard\/q35\.wdat stays, for other guests\n/);
   assert.deepEqual(await watchdogs(domain), []);
 });
 
 test("a pair that cannot be is refused with its reason", async (t) => {
   await naked(t, "pair");
-  const end = await runBernard(t, "protect", "pair", "--model", "diag288", "--connect", held.stage.uri);
+  const end = await runBernard(t, "protect", "pair", "--model", "diag288", "--connect", stage.uri);
   assert.equal(end.code, 1);
   assert.match(end.stderr, /^bernard: guest pair cannot be protected: diag288 is a device of s390x, .*--model\n$/);
 });

@@ -2,12 +2,11 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { startBernard } from "./run-bernard.ts";
-import { useStage } from "./stage.ts";
+import { startStage } from "./stage.ts";
 
-const held = useStage();
+const stage = await startStage();
 
 test("a fire and what comes of it are a line each", async (t) => {
-  const { stage } = held;
   const { child, ended, nextLine } = startBernard(t, "watch", "--connect", stage.uri);
   assert.match(await nextLine("connected"), /^\d{4}-\d\d-\d\dT[\d:.]+Z {2}- {2}connected {2}0 guests/);
   await stage.start(t, { name: "\u202eweb", action: "pause" });
@@ -25,7 +24,6 @@ test("a fire and what comes of it are a line each", async (t) => {
 });
 
 test("as JSON, through the loss of libvirtd: what changed meanwhile is told", async (t) => {
-  const { stage } = held;
   const { child, ended, nextLine } = startBernard(t, "watch", "--json", "--connect", stage.uri);
   await nextLine('"connected"');
   const { fired } = await stage.nextFire(t);
@@ -49,7 +47,6 @@ test("as JSON, through the loss of libvirtd: what changed meanwhile is told", as
 
 suite("its end", () => {
   test("a reader who goes away ends it at the next event, without a word", async (t) => {
-    const { stage } = held;
     const { child, ended, nextLine } = startBernard(t, "watch", "--connect", stage.uri);
     await nextLine("connected");
     child.stdout.destroy();

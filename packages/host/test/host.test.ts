@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, type TestContext, test } from "node:test";
+import { after, type TestContext, test } from "node:test";
 import { Libvirt } from "@bernard/hypervisor/libvirt";
-import { type Daemon, guestXml, sessionDaemon } from "@bernard/hypervisor/test-daemon";
+import { guestXml, sessionDaemon } from "@bernard/hypervisor/test-daemon";
 import { pino } from "pino";
 import { HostClient } from "../src/api/client.ts";
 import type { IncidentView } from "../src/api/server.ts";
@@ -14,14 +14,7 @@ import type { GuestView, ReportView, StatusView } from "../src/daemon/views.ts";
 import { startHost } from "../src/host.ts";
 import type { KeptIncident } from "../src/journal/journal.ts";
 
-let daemon: Daemon;
-const ended: (() => Promise<void>)[] = [];
-before(async () => {
-  daemon = await sessionDaemon({ after: (end: () => Promise<void>) => ended.push(end) } as Pick<TestContext, "after">);
-});
-after(async () => {
-  for (const end of ended) await end();
-});
+const daemon = await sessionDaemon({ after });
 
 /** A witness in a folder of its own, and its API. */
 async function witness(t: TestContext, name: string, extra = "") {

@@ -1,7 +1,7 @@
 /** A QEMU with the tiny kernel and monitors at sockets, for tests of what finds it there. */
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
+import type { Scope } from "@bernard/tools";
 import { QemuProcess } from "../src/qemu/qemu-process.ts";
 import { QmpClient } from "../src/qemu/qmp-client.ts";
 import { lastFirst } from "./libvirt/last-first.ts";
@@ -28,7 +28,7 @@ export interface Emulator {
 }
 
 /** Paused before its first instruction; it answers at its monitors already, and goes with `t`. */
-export async function startEmulator(t: Pick<TestContext, "after">, options: EmulatorOptions): Promise<Emulator> {
+export async function startEmulator(t: Scope, options: EmulatorOptions): Promise<Emulator> {
   const { name, dir, monitors, action = "none", uuid, more = [] } = options;
   const [kernel, disk] = [join(dir, `${name}-kernel`), join(dir, `${name}.raw`)];
   await writeFile(kernel, tinyKernel());

@@ -2,14 +2,11 @@
  * The adapters that the contract is held against, each with a world of its own: real hypervisors, real guests. To add one is
  * to add an entry.
  */
-import type { TestContext } from "node:test";
+import type { Scope } from "@bernard/tools";
 import type { Ability, Hypervisor } from "../../src/hypervisor.ts";
 import type { OpenOptions } from "../../src/open-hypervisor.ts";
 import { libvirtQemu, libvirtTest } from "./libvirt-worlds.ts";
 import { qemuSockets } from "./qemu-world.ts";
-
-/** Undone when the test, or all stories of an adapter, are over. */
-export type Scope = Pick<TestContext, "after">;
 
 export interface BootOptions {
   readonly name?: string;
@@ -47,6 +44,7 @@ export type Need =
 export interface AdapterRow {
   readonly name: string;
   readonly lacks: readonly Need[];
+  /** It goes when all stories of the adapter are over. */
   start(scope: Scope): Promise<World>;
 }
 

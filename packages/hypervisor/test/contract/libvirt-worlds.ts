@@ -1,12 +1,13 @@
 /** libvirt for the contract: a session's daemon with QEMU's guests, and its own `test:///default`. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Scope } from "@bernard/tools";
 import { isRefusal } from "../../src/libvirt/errors.ts";
 import { Libvirt } from "../../src/libvirt/libvirt.ts";
 import { openHypervisor } from "../../src/open-hypervisor.ts";
 import { type Daemon, guestsOf, guestXml, sessionDaemon } from "../libvirt/daemon.ts";
 import { lastFirst } from "../libvirt/last-first.ts";
-import type { BootOptions, Scope, World } from "./adapters.ts";
+import type { BootOptions, World } from "./adapters.ts";
 
 /** VIR_DOMAIN_START_PAUSED */
 const PAUSED = 1;

@@ -3,9 +3,10 @@ import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Scope } from "@bernard/tools";
 import { openHypervisor } from "../../src/open-hypervisor.ts";
 import { type Emulator, startEmulator } from "../qemu-process.ts";
-import type { Scope, World } from "./adapters.ts";
+import type { World } from "./adapters.ts";
 
 /** A monitor serves one client at a time, and a story may open two adapters: each takes the other folder of the two. */
 const FOLDERS = ["one", "two"];

@@ -22,7 +22,7 @@ export function onEachAdapter(stories: (story: Story, row: AdapterRow) => void):
       let world: World;
       const ended: (() => unknown)[] = [];
       before(async () => {
-        world = await row.start({ after: (end: () => unknown) => void ended.push(end) } as Pick<TestContext, "after">);
+        world = await row.start({ after: (end) => void ended.push(end) });
       });
       after(async () => {
         for (const end of ended.toReversed()) await end();

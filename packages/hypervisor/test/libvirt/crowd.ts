@@ -3,8 +3,8 @@
  * guests' hardware, counters and channels. No event ever happens but what guests say.
  */
 import type { Socket } from "node:net";
-import type { TestContext } from "node:test";
 import { CHANNEL_NAME } from "@bernard/protocol";
+import type { Scope } from "@bernard/tools";
 import { encodePacket, type Packet, Program, Status, Type } from "../../src/libvirt/packet.ts";
 import { type Domain, domain, procedures, streamProcedures } from "../../src/libvirt/procedures.ts";
 import { type Codec, decode, encode, int, list, string, struct, unsignedHyper } from "../../src/libvirt/xdr.ts";
@@ -49,7 +49,7 @@ export interface Crowd {
   say(index: number, text: string): void;
 }
 
-export async function crowdOf(t: Pick<TestContext, "after">, guests: number): Promise<Crowd> {
+export async function crowdOf(t: Scope, guests: number): Promise<Crowd> {
   const domains = Array.from({ length: guests }, (_, index) => ({
     name: `guest-${index}`,
     uuid: `${(index * 4_294_967).toString(16).padStart(8, "0")}-0000-4000-8000-${index.toString(16).padStart(12, "0")}`,

@@ -9,8 +9,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
-import { ensureInstalled } from "@bernard/tools";
+import { ensureInstalled, type Scope } from "@bernard/tools";
 import { obedientKernel, panickingKernel, promptingKernel, tinyKernel, writingKernel } from "../tiny-kernel.ts";
 
 /** libvirtd alone, without the units and networks of libvirt-daemon-system: no service of the machine's starts or changes. */
@@ -150,8 +149,8 @@ async function answers(path: string): Promise<boolean> {
   }
 }
 
-/** A session's daemon, as an ordinary user has it; it goes with the test, its guests too. */
-export function sessionDaemon(t: Pick<TestContext, "after">): Promise<Daemon> {
+/** A session's daemon, as an ordinary user has it; it goes with the test, its guests too. For all of a file's tests: `await sessionDaemon({ after })`. */
+export function sessionDaemon(t: Scope): Promise<Daemon> {
   return daemonIn(t, false, async (dir) => [
     "unshare",
     ["--user", "--map-user=1000", "--map-group=1000", "libvirtd", "--config", join(dir, "etc/libvirtd.conf")],
@@ -159,7 +158,7 @@ export function sessionDaemon(t: Pick<TestContext, "after">): Promise<Daemon> {
 }
 
 /** The system's daemon, with a socket for readers. */
-export function systemDaemon(t: Pick<TestContext, "after">): Promise<Daemon> {
+export function systemDaemon(t: Scope): Promise<Daemon> {
   return daemonIn(t, true, async (dir) => {
     for (const [file, entry] of [
       ["passwd", "libvirt-qemu:x:0:0::/:/bin/false"],
@@ -172,7 +171,7 @@ export function systemDaemon(t: Pick<TestContext, "after">): Promise<Daemon> {
 }
 
 async function daemonIn(
-  t: Pick<TestContext, "after">,
+  t: Scope,
   forReaders: boolean,
   commandFor: (dir: string) => Promise<[string, readonly string[]]>,
 ): Promise<Daemon> {

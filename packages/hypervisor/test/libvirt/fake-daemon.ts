@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
+import type { Scope } from "@bernard/tools";
 import { encodePacket, type Packet, PacketSplitter, Program, Status, Type } from "../../src/libvirt/packet.ts";
 import { procedures } from "../../src/libvirt/procedures.ts";
 import { encode, int, optional, string, struct } from "../../src/libvirt/xdr.ts";
@@ -53,7 +53,7 @@ export class FakeDaemon {
 }
 
 /** @param answer gets each packet; what it does not answer is not answered. `greet` is for the handshake. */
-export async function fakeDaemon(t: Pick<TestContext, "after">, answer: Answer): Promise<FakeDaemon> {
+export async function fakeDaemon(t: Scope, answer: Answer): Promise<FakeDaemon> {
   const dir = await mkdtemp(join(tmpdir(), "bernard-daemon-"));
   const server = createServer((socket) => {
     const splitter = new PacketSplitter();

@@ -10,6 +10,7 @@ import {
   LibvirtClosedError,
   LibvirtConnectError,
   LibvirtDeadlineError,
+  LibvirtProtocolError,
   LibvirtRefusedError,
   LibvirtStreamLimitError,
 } from "../../src/libvirt/errors.ts";
@@ -345,6 +346,23 @@ test("a watch comes back by itself, registers again and tells what happened mean
   daemon.hangUp();
   const third = await next("disconnected");
   assert.ok(third.type === "disconnected" && third.retryMs === 100);
+});
+
+test("a connection that ends as the states come is lost like any other", async (t) => {
+  const guests = new Guests();
+  let replies = 0;
+  const { libvirt, daemon } = await opened(t, (packet, socket) => {
+    if (!isCall(packet, "connectGetAllDomainStats") || ++replies > 1) guests.answer(packet, socket);
+    else socket.write(Buffer.concat([reply(packet, Buffer.alloc(4)), Buffer.alloc(4)])); // no guests, and a length of 0
+  });
+  const { listener, next } = collector();
+  await libvirt.watch(listener);
+  await next("connected");
+  const lost = await next("disconnected");
+  assert.ok(lost.type === "disconnected" && lost.error instanceof LibvirtProtocolError);
+  await next("connected");
+  daemon.broadcast(lifecycle(guest("one", 1), 2, 0));
+  await next("lifecycle");
 });
 
 test("events that come before the states are known are told after them", async (t) => {

@@ -2,8 +2,8 @@
 import { execFile, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { TestContext } from "node:test";
 import { promisify } from "node:util";
+import type { Scope } from "@bernard/tools";
 
 const PYTHON = "/usr/bin/python3"; // Debian's: a module of Debian's is for it alone
 const PROGRAM = join(import.meta.dirname, "fixtures/oracle.py");
@@ -20,7 +20,7 @@ export async function virsh(uri: string, ...args: readonly string[]): Promise<st
 }
 
 /** The events that python3-libvirt hears from now on: name, domain, id, and what they carry. */
-export async function pythonEvents(t: Pick<TestContext, "after">, uri: string): Promise<readonly unknown[][]> {
+export async function pythonEvents(t: Scope, uri: string): Promise<readonly unknown[][]> {
   const heard: unknown[][] = [];
   const child = spawn(PYTHON, [PROGRAM, uri, "events"], { stdio: ["ignore", "pipe", "inherit"] });
   t.after(() => child.kill());

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, type TestContext, test } from "node:test";
+import { after, type TestContext, test } from "node:test";
 import { WATCHDOG_ACTIONS } from "@bernard/policy";
 import { isFailure } from "../../src/errors.ts";
 import { LibvirtHypervisor } from "../../src/libvirt/adapter.ts";
@@ -13,7 +13,7 @@ import { Libvirt } from "../../src/libvirt/libvirt.ts";
 import type { Domain } from "../../src/libvirt/procedures.ts";
 import { type Change, Protector, type ProtectRequest } from "../../src/libvirt/protect.ts";
 import { collector } from "./collector.ts";
-import { type Daemon, guestsOf, sessionDaemon } from "./daemon.ts";
+import { guestsOf, sessionDaemon } from "./daemon.ts";
 import { lastFirst } from "./last-first.ts";
 
 const WITHIN = { deadlineMs: 60_000 };
@@ -30,18 +30,10 @@ table.writeUInt32LE(table.length, 4);
 
 const right: ProtectRequest = { model: undefined, action: undefined, table };
 
-let daemon: Daemon;
-let libvirt: Libvirt;
-const ended: (() => unknown)[] = [];
-before(async () => {
-  daemon = await sessionDaemon({ after: (end: () => unknown) => ended.push(end) } as Pick<TestContext, "after">);
-  process.env.XDG_DATA_HOME = daemon.dir;
-  libvirt = await Libvirt.open(daemon.uri("qemu:///session"));
-  ended.unshift(() => libvirt.close());
-});
-after(async () => {
-  for (const end of ended) await end();
-});
+const daemon = await sessionDaemon({ after });
+process.env.XDG_DATA_HOME = daemon.dir;
+const libvirt = await Libvirt.open(daemon.uri("qemu:///session"));
+after(() => libvirt.close());
 
 interface Parts {
   readonly name?: string;

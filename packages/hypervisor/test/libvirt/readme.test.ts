@@ -13,7 +13,7 @@ import { lastFirst } from "./last-first.ts";
 const FOLDER = join(import.meta.dirname, "../../src/libvirt");
 
 test("the README's example tells the guests, and a fire", async (t) => {
-  const daemon = await sessionDaemon({ after: (undo: () => unknown) => lastFirst(t, undo) } as typeof t);
+  const daemon = await sessionDaemon({ after: (undo) => lastFirst(t, undo) });
   const [, example] = /```ts\n(.*?)```/s.exec(await readFile(join(FOLDER, "README.md"), "utf8")) ?? [];
   assert.ok(example !== undefined && example.trimEnd().split("\n").length <= 10);
   const here = example

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { after, before, suite, type TestContext, test } from "node:test";
+import { after, suite, type TestContext, test } from "node:test";
 import { domainState } from "../../src/libvirt/domain-state.ts";
 import type { GuestState } from "../../src/libvirt/domains.ts";
 import { isRefusal, LibvirtDeadlineError, refusalCode, refusals } from "../../src/libvirt/errors.ts";
@@ -15,21 +15,14 @@ import { type Domain, domain as domainLayout } from "../../src/libvirt/procedure
 import type { WatchMessage } from "../../src/libvirt/watch.ts";
 import { encode, int, struct } from "../../src/libvirt/xdr.ts";
 import { collector } from "./collector.ts";
-import { type Daemon, guestsOf, guestXml, sessionDaemon, systemDaemon } from "./daemon.ts";
+import { guestsOf, guestXml, sessionDaemon, systemDaemon } from "./daemon.ts";
 import { lastFirst } from "./last-first.ts";
 import { python, pythonEvents, virsh } from "./oracle.ts";
 
 /** VIR_DOMAIN_START_PAUSED */
 const PAUSED = 1;
 
-let daemon: Daemon;
-const ended: (() => Promise<void>)[] = [];
-before(async () => {
-  daemon = await sessionDaemon({ after: (end: () => Promise<void>) => ended.push(end) } as Pick<TestContext, "after">);
-});
-after(async () => {
-  for (const end of ended) await end();
-});
+const daemon = await sessionDaemon({ after });
 
 async function opened(t: TestContext, name = "qemu:///session"): Promise<Libvirt> {
   const libvirt = await Libvirt.open(daemon.uri(name));
