@@ -91,6 +91,8 @@ export class Watch {
   async #connect(deadlineMs?: number): Promise<void> {
     const within = { deadlineMs, signal: this.#closing.signal };
     const connection = await this.#open(within);
+    // From here on: it may end in the very moment in which the states come.
+    const ended = new Promise<Error>((resolve) => connection.onClose(resolve));
     // What comes before the states are known is told after them, in its order.
     let held: LibvirtEvent[] | undefined = [];
     connection.onEvent((event) => {
@@ -113,7 +115,7 @@ export class Watch {
     }
     this.#connection = connection;
     this.#retryMs = RETRY_MS;
-    connection.onClose((error) => this.#lost(error));
+    ended.then((error) => this.#lost(error));
   }
 
   /** The events that this libvirt does not know. */
