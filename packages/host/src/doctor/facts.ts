@@ -9,7 +9,7 @@ export type Heard =
   | { readonly state: "forbidden" }
   /** Somebody else listens, as Bernard's host daemon does. */
   | { readonly state: "taken" }
-  /** No program in the guest has it open. */
+  /** No program in the guest has it open; or nobody tells, and nothing was said in time. */
   | { readonly state: "closed" }
   /** A program in the guest has it open, and said nothing in time. */
   | { readonly state: "silent" }

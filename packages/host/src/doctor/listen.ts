@@ -24,7 +24,10 @@ export async function listen(hypervisor: Hypervisor, guest: Guest, hardware: Har
   }
   try {
     if (known.open === false) return { state: "closed" };
-    return guest.state === "running" ? await untilFed(channel) : { state: "unasked" };
+    if (guest.state !== "running") return { state: "unasked" };
+    const heard = await untilFed(channel);
+    // Of a channel that was plugged in, libvirt says nothing until a program opens it: silence then is nobody's.
+    return heard.state === "silent" && known.open === undefined ? { state: "closed" } : heard;
   } finally {
     channel.destroy();
   }
