@@ -1,14 +1,10 @@
 /** Who feeds a guest's watchdog device, as far as the facts tell. */
-
-import type { Guest, Hardware } from "@bernard/hypervisor";
+import { AGENT_CHANNEL, type Guest, type Hardware } from "@bernard/hypervisor";
 import { CHANNEL_NAME } from "@bernard/protocol/messages";
 import type { Facts } from "./facts.ts";
 
 /** `another`: a program that is not Bernard's, or that did not say. */
 export type Feeder = "bernard-guest" | "another" | "nobody" | "unknown";
-
-/** Of qemu-guest-agent. */
-export const AGENT_CHANNEL = "org.qemu.guest_agent.0";
 
 /** Whether a program in the guest has the channel open; undefined where nobody says, and where there is no such channel. */
 export function isOpen({ channels }: Hardware, name: string): boolean | undefined {

@@ -1,7 +1,6 @@
 /** Asks a guest's qemu-guest-agent for its kernel and the watchdog devices that this drives. All that it says is untrusted. */
-import type { AgentCommand, Guest, Hardware, Hypervisor } from "@bernard/hypervisor";
+import { AGENT_CHANNEL, type AgentCommand, type Guest, type Hardware, type Hypervisor } from "@bernard/hypervisor";
 import type { Driven, Inside } from "./facts.ts";
-import { AGENT_CHANNEL } from "./feeder.ts";
 
 /** Milliseconds for each question. */
 const ANSWER_MS = 5000;

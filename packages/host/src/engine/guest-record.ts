@@ -1,5 +1,5 @@
 /** What is known of one guest, and how each input changes it: facts only, no judgement. */
-import type { Counters, Guest } from "@bernard/hypervisor";
+import { AGENT_CHANNEL, type Counters, type Guest } from "@bernard/hypervisor";
 import type { WatchdogAction } from "@bernard/policy";
 import type { GuestMessage } from "@bernard/protocol";
 import { isSuspected } from "./cross-check.ts";
@@ -138,11 +138,9 @@ function heard(record: GuestRecord, message: GuestMessage, at: number, settings:
 
 /** qemu-guest-agent speaks only when asked: that it is there is all that can be heard of a guest without our daemon. */
 function agent(record: GuestRecord, { name, open, at }: Extract<Input, { type: "channel" }>): GuestRecord {
-  if (name !== AGENT || record.isHeard) return record;
+  if (name !== AGENT_CHANNEL || record.isHeard) return record;
   return { ...record, quietSince: open ? undefined : at, baseline: undefined };
 }
-
-const AGENT = "org.qemu.guest_agent.0";
 
 function read(record: GuestRecord, input: Extract<Input, { type: "reading" }>, settings: Settings): GuestRecord {
   const { at, counters, host, lastLine } = input;

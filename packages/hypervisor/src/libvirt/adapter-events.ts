@@ -1,4 +1,5 @@
 /** What the client's watch tells, in the words of every adapter. */
+import { AGENT_CHANNEL } from "../agent-channel.ts";
 import type { HypervisorEvent } from "../hypervisor.ts";
 import { guestId, guestOf } from "./adapter-guests.ts";
 import type { EventName } from "./events.ts";
@@ -18,9 +19,6 @@ const TYPES = {
   memoryFailure: "memory-failure",
   monitor: undefined,
 } as const satisfies Readonly<Record<EventName | "monitor", HypervisorEvent["type"] | undefined>>;
-
-/** The one channel whose port libvirt tells about. */
-const AGENT_CHANNEL = "org.qemu.guest_agent.0";
 
 export class EventTranslator {
   readonly #guests = new KnownGuests();
@@ -71,7 +69,7 @@ function ofGuest(event: OfGuest): WithoutGuest<Exclude<HypervisorEvent, { type: 
         action: known(event.action),
         reason: event.reason,
       };
-    case "agent":
+    case "agent": // libvirt tells of no other channel
       return { type: TYPES.agent, name: AGENT_CHANNEL, open: event.state === "connected" };
     case "memoryFailure":
       return { type: TYPES.memoryFailure, recipient: event.recipient, action: event.action };

@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import type { Duplex } from "node:stream";
 import type { WatchdogAction } from "@bernard/policy";
 import { printable } from "@bernard/protocol";
+import { AGENT_CHANNEL } from "../agent-channel.ts";
 import { HypervisorError } from "../errors.ts";
 import { fireMark, type Monitor } from "../fire-mark.ts";
 import type {
@@ -26,7 +27,7 @@ import { setWatchdogAction } from "../watchdog-action.ts";
 import { hypervisorError, noAnswer } from "./adapter-errors.ts";
 import { channelsOf, consoleDevice, openDevice } from "./character-devices.ts";
 import { fateOf } from "./emulator-process.ts";
-import { AGENT_CHANNEL, askAgent } from "./guest-agent.ts";
+import { askAgent } from "./guest-agent.ts";
 import { countersOf } from "./guest-counters.ts";
 import { hardwareOf } from "./guest-hardware.ts";
 import { GuestMonitor, type MonitorNews } from "./guest-monitor.ts";

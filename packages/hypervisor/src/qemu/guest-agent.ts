@@ -9,8 +9,6 @@ import { HypervisorError } from "../errors.ts";
 import type { AgentCommand } from "../hypervisor.ts";
 import { recordOf, textOf } from "./qmp-values.ts";
 
-export const AGENT_CHANNEL = "org.qemu.guest_agent.0";
-
 /** Longest answer taken, in bytes. */
 const MAX_BYTES = 8 * 1024 * 1024;
 

@@ -1,7 +1,8 @@
 /** A running guest with a device of which nobody tells whether it is fed. */
+import { AGENT_CHANNEL } from "@bernard/hypervisor";
 import { CHANNEL_NAME } from "@bernard/protocol/messages";
 import type { Facts } from "../facts.ts";
-import { AGENT_CHANNEL, feeder, isOpen } from "../feeder.ts";
+import { feeder, isOpen } from "../feeder.ts";
 import type { Rule } from "../finding.ts";
 import { devices, inCommand } from "../words.ts";
 
