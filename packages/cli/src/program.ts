@@ -15,8 +15,14 @@ export async function makeProgram(
     .configureOutput({ outputError: (text, write) => write(`${usageLine(text)}\n`) });
   const named = words[0] ?? "";
   const wanted = Object.hasOwn(commands, named) ? [named] : Object.keys(commands).toSorted();
-  for (const name of wanted) program.addCommand((await commands[name]!()).copyInheritedSettings(program));
+  for (const name of wanted) program.addCommand(inherited(await commands[name]!(), program));
   return program;
+}
+
+/** Commands of a command, too, complain as the program does. */
+function inherited(command: Command, from: Command): Command {
+  for (const each of command.commands) inherited(each, from);
+  return command.copyInheritedSettings(from);
 }
 
 /** Does what the process was asked for, and sets its exit code. */

@@ -7,6 +7,9 @@ import { incidentRows } from "../incident-words.ts";
 import { json, table } from "../print.ts";
 import { timeBefore } from "../times.ts";
 
+/** Most that the daemon gives at once. */
+const LIMIT = 10_000;
+
 interface Flags extends HostFlags {
   readonly since?: number;
   readonly guest?: string;
@@ -23,7 +26,10 @@ export function incidentsCommand(): Command {
     .option("--json", "print a JSON array")
     .action(async (flags: Flags) => {
       const { since, guest } = flags;
-      const incidents = await clientOf(flags).get<KeptIncident[]>(query("/v1/incidents", { since, guest }));
+      const asked = query("/v1/incidents", { since, guest, limit: LIMIT });
+      const incidents = await clientOf(flags).get<KeptIncident[]>(asked);
+      if (incidents.length === LIMIT)
+        console.error(`bernard: older ones are left out after ${LIMIT}; try --since or --guest`);
       if (flags.json === true) console.log(json(incidents));
       else if (incidents.length === 0) console.log("no incident");
       else for (const line of table(incidentRows(incidents))) console.log(printable(line));

@@ -1,7 +1,10 @@
 /** `bernard mute GUEST TIME` and `bernard unmute GUEST`: incidents are kept, and nobody is told. */
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { clientOf, type HostFlags, socketOption } from "../host-option.ts";
 import { seconds } from "../times.ts";
+
+/** The daemon takes no longer one: what is longer is forgotten about. */
+const MUTE_MAX_S = 30 * 86_400;
 
 const muteOf = (guest: string): string => `/v1/guests/${encodeURIComponent(guest)}/mute`;
 
@@ -11,7 +14,7 @@ export function muteCommand(): Command {
       "Keep a guest's incidents, and alert nobody of them, for a time; before something rough is done to it.",
     )
     .argument("<guest>", "its name or UUID")
-    .argument("<time>", "90s, 10m, 2h; at most 30d", seconds)
+    .argument("<time>", "90s, 10m, 2h; at most 30d", muteSeconds)
     .addOption(socketOption())
     .action(async (guest: string, time: number, flags: HostFlags) => {
       await clientOf(flags).send("PUT", muteOf(guest), { seconds: time });
@@ -26,4 +29,10 @@ export function unmuteCommand(): Command {
     .action(async (guest: string, flags: HostFlags) => {
       await clientOf(flags).send("DELETE", muteOf(guest));
     });
+}
+
+function muteSeconds(text: string): number {
+  const time = seconds(text);
+  if (time > MUTE_MAX_S) throw new InvalidArgumentError("A mute is 30d long at most.");
+  return time;
 }
