@@ -1,12 +1,11 @@
 /**
- * Gives a guest of libvirt's its watchdog device and Bernard's channel, or takes them away: in its definition, and in the
- * running guest as far as libvirt and the bus allow. What follows a definition that is written is told, never undone.
+ * Gives a guest of libvirt's its watchdog device and Bernard's channel, or takes them away, by a plan: in its definition, and
+ * in the running guest as far as libvirt and the bus allow. What follows a definition that is written is told, never undone.
  */
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { chooseWatchdog, type WatchdogAction, type WatchdogChoice, type WatchdogModel } from "@bernard/policy";
-import { CHANNEL_NAME, printable } from "@bernard/protocol";
-import type { XmlElement } from "@rgrove/parse-xml";
+import { chooseWatchdog, type WatchdogAction, type WatchdogModel } from "@bernard/policy";
+import { printable } from "@bernard/protocol";
 import { HypervisorError, isFailure } from "../errors.ts";
 import type { Guest, Hypervisor, Owner } from "../hypervisor.ts";
 import { LibvirtHypervisor } from "./adapter.ts";
@@ -14,18 +13,12 @@ import { hypervisorError } from "./adapter-errors.ts";
 import { domainOf } from "./adapter-guests.ts";
 import { roadOf, TABLE_FILE, type TableRoad, tableObstacle } from "./domain-xml/acpi-table.ts";
 import { type DomainXml, parseDomain } from "./domain-xml/parse.ts";
-import {
-  CHANNEL_XML,
-  type Edited,
-  hasChannel,
-  protectedXml,
-  unprotectedXml,
-  watchdogXml,
-} from "./domain-xml/update.ts";
+import { CHANNEL_XML, watchdogXml } from "./domain-xml/update.ts";
 import { LibvirtRefusedError } from "./errors.ts";
 import { Libvirt } from "./libvirt.ts";
 import { CIB, pacemakerOwner } from "./pacemaker.ts";
 import type { Args, Procedures, Result } from "./procedures.ts";
+import { type Part, type Plan, protectionPlan, removalPlan, type Seen, type Step } from "./protect-plan.ts";
 import { putTable } from "./put-table.ts";
 import { parseUri } from "./uri.ts";
 
@@ -49,30 +42,6 @@ export interface Change {
   readonly when: When;
   /** Where it is not now. */
   readonly why: string | undefined;
-}
-
-export interface Plan {
-  readonly guest: Guest;
-  readonly owner: Owner | undefined;
-  /** The XML that would change: `+ <watchdog .../>`. */
-  readonly lines: readonly string[];
-  /** What its operator should know besides. */
-  readonly notes: readonly string[];
-  /** Undefined for a transient guest: libvirt keeps no definition of it. */
-  readonly definition: { readonly before: string; readonly after: string } | undefined;
-  readonly parts: readonly Part[];
-  /** A file on the host that must be there first. */
-  readonly file: { readonly path: string; readonly bytes: Uint8Array } | undefined;
-}
-
-/** One thing that shall be so. */
-interface Part {
-  readonly what: string;
-  /** Whether it is so in the definition, and in the running guest; undefined where there is no such thing. */
-  readonly defined: boolean | undefined;
-  readonly live: boolean | undefined;
-  /** Makes it so in the running guest, or says why nobody can. */
-  readonly make: (() => Promise<unknown>) | string;
 }
 
 /** VIR_DOMAIN_XML_SECURE: without it passwords are left out, and lost when that is defined; VIR_DOMAIN_XML_INACTIVE. */
@@ -99,8 +68,6 @@ const OWNERS_WAY: Readonly<Record<Owner["name"], string>> = {
 
 /** What every libvirt's AppArmor profile and SELinux policy let each QEMU read, whoever wrote its XML: docs/decisions/0021-wdat.md. */
 const SYSTEM_TABLES = "/usr/share/qemu";
-
-type Choice = Extract<WatchdogChoice, { kept: boolean }>;
 
 export class Protector {
   readonly #hypervisor: Hypervisor;
@@ -143,56 +110,17 @@ export class Protector {
 
   /** @throws HypervisorError, `unsupported` where the guest can have no such device */
   async planProtection(nameOrUuid: string, { model, action, table: bytes }: ProtectRequest): Promise<Plan> {
-    const { guest, owner, defined, live, known } = await this.#look(nameOrUuid);
+    const seen = await this.#look(nameOrUuid);
+    const { guest, known, defined } = seen;
     const choice = chooseWatchdog({ ...known.hardware, model, action });
     if ("refused" in choice) throw cannotProtect(guest, choice.refused, choice.hint);
     const table = choice.model === "wdat" ? await this.#tableRoad(guest, known) : undefined;
-    const edited = protectedXml(known, { ...choice, table });
-    return {
-      guest,
-      owner,
-      lines: edited.lines,
-      notes: notesOn(choice, known, table),
-      definition: definitionOf(defined, edited),
-      parts: [...this.#watchdogParts(guest, choice, defined, live), this.#channelPart(guest, defined, live)],
-      file: table && defined && this.#here && { path: table.path, bytes },
-    };
+    return protectionPlan(seen, choice, table, table && defined && this.#here && { path: table.path, bytes });
   }
 
   /** @throws HypervisorError */
   async planRemoval(nameOrUuid: string): Promise<Plan> {
-    const { guest, owner, defined, live, known } = await this.#look(nameOrUuid);
-    const edited = unprotectedXml(known);
-    const models = new Set([...removableIn(defined), ...removableIn(live)]);
-    const itco = known.hardware.watchdogs.some(({ origin }) => origin === "implicit");
-    const notes = [
-      ...(itco ? ["its itco is part of the machine and stays; it fires only if the guest starts it"] : []),
-      ...known.tables.flatMap(({ ours, path }) => (ours ? [`${path} stays, for other guests`] : [])),
-    ];
-    const parts = [...models].map((model) => ({
-      what: `no watchdog ${model}`,
-      defined: defined && !removableIn(defined).includes(model),
-      live: live && !removableIn(live).includes(model),
-      make:
-        model === "i6300esb"
-          ? () => this.#detach(guest, live!, (domain) => device(domain, model))
-          : `libvirt takes no ${model} out of a running guest`,
-    }));
-    const noChannel = {
-      what: `no channel ${CHANNEL_NAME}`,
-      defined: defined && !hasChannel(defined),
-      live: live && !hasChannel(live),
-      make: () => this.#detach(guest, live!, channel),
-    };
-    return {
-      guest,
-      owner,
-      lines: edited.lines,
-      notes,
-      definition: definitionOf(defined, edited),
-      parts: [...parts, noChannel],
-      file: undefined,
-    };
+    return removalPlan(await this.#look(nameOrUuid));
   }
 
   /**
@@ -213,7 +141,7 @@ export class Protector {
     if (plan.file !== undefined) await putTable(plan.file.path, plan.file.bytes);
     if (changes) await this.#define(guest, definition);
     const outcomes: Change[] = [];
-    for (const part of plan.parts) outcomes.push(await this.#make(part));
+    for (const part of plan.parts) outcomes.push(await this.#make(guest, part));
     return outcomes;
   }
 
@@ -249,8 +177,7 @@ export class Protector {
     this.#libvirt.close();
   }
 
-  /** The guest as it is defined and as it runs, and the first of these that there is. */
-  async #look(nameOrUuid: string) {
+  async #look(nameOrUuid: string): Promise<Seen> {
     const guest = await this.#hypervisor.guest(nameOrUuid);
     const xml = await this.#definition(guest);
     const defined = xml === undefined ? undefined : parseDomain(xml);
@@ -277,55 +204,24 @@ export class Protector {
     };
   }
 
-  #watchdogParts(guest: Guest, choice: Choice, defined: DomainXml | undefined, live: DomainXml | undefined): Part[] {
-    const { model, action, beside, replaces } = choice;
-    const what = `watchdog ${model}`;
-    const has = (domain: DomainXml | undefined) => domain && isThere(domain, model);
-    const acts = (domain: DomainXml | undefined) => domain && has(domain) && domain.hardware.action === action;
-    const gone = replaces.map((each) => ({
-      what: `no watchdog ${each}`,
-      defined: defined && !removableIn(defined).includes(each),
-      live: live && !removableIn(live).includes(each),
-      make: "a device is replaced while the guest is off",
-    }));
-    const company = (beside === undefined ? [] : [beside]).map((each) => ({
-      what: `watchdog ${each} beside it`,
-      defined: defined && isThere(defined, each),
-      live: live && isThere(live, each),
-      make: "it comes with the table",
-    }));
-    if (has(live) && !acts(live)) {
-      return [
-        ...gone,
-        { what, defined: has(defined), live: true, make: "" },
-        { what: `action ${action}`, defined: acts(defined), live: false, make: () => this.#setAction(guest, action) },
-        ...company,
-      ];
+  async #take(guest: Guest, step: Step): Promise<void> {
+    switch (step.act) {
+      case "plug-in":
+        // libvirt wants one action of all devices, and sends it to QEMU with the first of them alone.
+        await this.#attach(guest, watchdogXml("i6300esb", step.given));
+        if (step.given !== step.action) await this.#setAction(guest, step.action);
+        return;
+      case "set-action":
+        return await this.#setAction(guest, step.action);
+      case "add-channel":
+        return await this.#attach(guest, CHANNEL_XML);
+      case "take-out":
+        return await this.#detach(guest, step);
     }
-    const make =
-      model === "i6300esb"
-        ? () => this.#plugIn(guest, live!, action)
-        : model === "wdat"
-          ? "QEMU takes an ACPI table when it starts"
-          : `libvirt plugs no ${model} into a running guest`;
-    return [...gone, { what: `${what}, action ${action}`, defined: acts(defined), live: has(live), make }, ...company];
   }
 
-  #channelPart(guest: Guest, defined: DomainXml | undefined, live: DomainXml | undefined): Part {
-    return {
-      what: `channel ${CHANNEL_NAME}`,
-      defined: defined && hasChannel(defined),
-      live: live && hasChannel(live),
-      make: () => this.#call("domainAttachDeviceFlags", { domain: domainOf(guest), xml: CHANNEL_XML, flags: LIVE }),
-    };
-  }
-
-  /** libvirt wants one action of all devices, and sends it to QEMU with the first of them alone. */
-  async #plugIn(guest: Guest, live: DomainXml, action: WatchdogAction): Promise<void> {
-    const given = live.hardware.action ?? action;
-    const xml = watchdogXml("i6300esb", given);
+  async #attach(guest: Guest, xml: string): Promise<void> {
     await this.#call("domainAttachDeviceFlags", { domain: domainOf(guest), xml, flags: LIVE });
-    if (given !== action) await this.#setAction(guest, action);
   }
 
   async #setAction(guest: Guest, action: WatchdogAction): Promise<void> {
@@ -336,10 +232,7 @@ export class Protector {
   }
 
   /** Asks the guest for its device, and waits until it has let go of it. */
-  async #detach(guest: Guest, live: DomainXml, find: (domain: DomainXml) => XmlElement | undefined): Promise<void> {
-    const domain = domainOf(guest);
-    const element = find(live)!;
-    const xml = live.source.slice(element.start, element.end);
+  async #detach(guest: Guest, { xml, find }: Extract<Step, { act: "take-out" }>): Promise<void> {
     let removed = Promise.withResolvers<void>();
     const watching = await this.#hypervisor.watch((event) => {
       if (event.type === "device-removed" && event.guest.uuid === guest.uuid) removed.resolve();
@@ -347,7 +240,7 @@ export class Protector {
     const deadline = AbortSignal.timeout(RELEASE_MS);
     deadline.onabort = () => removed.resolve();
     try {
-      await this.#call("domainDetachDeviceFlags", { domain, xml, flags: LIVE });
+      await this.#call("domainDetachDeviceFlags", { domain: domainOf(guest), xml, flags: LIVE });
       for (;;) {
         removed = Promise.withResolvers();
         const late = deadline.aborted;
@@ -360,7 +253,7 @@ export class Protector {
     }
   }
 
-  async #make({ what, defined, live, make }: Part): Promise<Change> {
+  async #make(guest: Guest, { what, defined, live, make }: Part): Promise<Change> {
     if (live !== false) {
       const when = defined !== false ? "already" : live === true ? "now" : "next-start";
       return { what, when, why: undefined };
@@ -368,7 +261,7 @@ export class Protector {
     const later = defined === undefined ? "never" : "next-start";
     if (typeof make === "string") return { what, when: later, why: make };
     try {
-      await make();
+      await this.#take(guest, make);
       return { what, when: "now", why: undefined };
     } catch (error) {
       const failure = hypervisorError(what, error);
@@ -407,49 +300,13 @@ export class Protector {
   }
 }
 
-const device = ({ watchdogs }: DomainXml, model: string): XmlElement | undefined =>
-  watchdogs.find(({ attributes }) => attributes.model === model);
-
-const channel = ({ channels }: DomainXml): XmlElement | undefined =>
-  channels.find(({ name }) => name === CHANNEL_NAME)?.element;
-
-function definitionOf(defined: DomainXml | undefined, { xml }: Edited): Plan["definition"] {
-  return defined && { before: defined.source, after: xml };
-}
-
-/** Whether libvirt knows of it: what others put in behind its back is no protection of ours. Our table is. */
-const isThere = (domain: DomainXml, model: string): boolean =>
-  model === "wdat"
-    ? domain.hardware.watchdogs.some((each) => each.model === "wdat")
-    : device(domain, model) !== undefined;
-
-const removableIn = (domain: DomainXml | undefined): string[] =>
-  domain?.hardware.watchdogs
-    .filter(({ model, origin }) => origin === "declared" || model === "wdat")
-    .map(({ model }) => model) ?? [];
-
 const OTHER_MODEL = "name another by --model";
 
 function cannotProtect(guest: Guest, why: string, hint: string): HypervisorError {
   return new HypervisorError("unsupported", printable(`guest ${guest.name} cannot be protected: ${why}`), { hint });
 }
 
-function notesOn(
-  { driver, warnings, beside }: Choice,
-  { hardware }: DomainXml,
-  table: TableRoad | undefined,
-): string[] {
-  const outside = hardware.watchdogs.filter(({ origin }) => origin === "outside");
-  const others = table === undefined ? outside : outside.filter((each) => !["itco", "wdat"].includes(each.model));
-  return [
-    `the guest needs the driver ${driver}, and bernard-guest to feed the device`,
-    ...(table === undefined ? [] : [`its ACPI table is ${table.path}, by ${table.by}`]),
-    ...(beside === undefined ? [] : [`its ${beside} carries the action: this libvirt knows no itco`]),
-    ...warnings,
-    ...others.map((each) => `it has an ${each.model} besides that libvirt does not know of`),
-  ];
-}
-
+/** Of the guest as it will be. */
 /** libvirt's words for what people meet most, in ours. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/No more available PCI slots/, "no bus of the running guest takes a PCI device; q35's own never does"],

@@ -374,6 +374,8 @@ test("what is in its qemu:commandline stays, and a strap that is off already is 
 test("asked for i6300esb, a guest loses the table and keeps its device", async (t) => {
   const domain = await defined(t, Q35);
   await protect(t, "guest", { model: "wdat" });
+  const { notes } = await (await opened(t)).planProtection("guest", { ...right, model: "i6300esb" });
+  assert.deepEqual(notes, ["the guest needs the driver i6300esb, and bernard-guest to feed the device"]);
   assert.deepEqual(await protect(t, "guest", { model: "i6300esb" }), [
     "no watchdog wdat: next-start",
     "watchdog i6300esb, action reset: already",
