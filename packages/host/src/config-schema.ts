@@ -23,7 +23,7 @@ const measured = (units: Readonly<Record<string, number>>, example: string) =>
 
 const duration = measured(UNITS, "90 s");
 const size = measured(SIZES, "64 MiB");
-const path = z.string().startsWith("/").meta({ legal: "an absolute path" });
+const path = z.string().startsWith("/", "write an absolute path").meta({ legal: "an absolute path" });
 const percent = z.number().min(1).max(100).meta({ legal: "1 to 100, percent" });
 
 const webhook = z

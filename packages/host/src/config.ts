@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { errorCode, UserError } from "@bernard/tools";
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
+import { configKeys, receiverKinds } from "./config-keys.ts";
 import { type HostConfig, hostSchema } from "./config-schema.ts";
 
 /** @throws UserError, exit code 2, with the file, the line and the key of the first thing that is wrong */
@@ -13,7 +14,11 @@ export async function readConfig(file: string): Promise<HostConfig> {
   } catch (error) {
     if (errorCode(error) === "ENOENT")
       throw new UserError(`there is no ${file}`, "leave --config out for the defaults", 2);
-    throw error;
+    throw new UserError(
+      `the configuration cannot be read: ${error instanceof Error ? error.message : error}`,
+      undefined,
+      2,
+    );
   }
   return parseConfig(text, file);
 }
@@ -42,17 +47,45 @@ function complaint(issue: z.core.$ZodIssue): Complaint {
   const path = issue.path.map(String);
   if (issue.code === "unrecognized_keys") {
     const [key = ""] = issue.keys;
-    const known = keysAt(path);
-    const hint = known.length > 0 ? `; the keys here are ${known.join(", ")}` : "";
-    return { path: [...path, key], at: [...issue.path, key], message: `no such key${hint}` };
+    return {
+      path: [...path, key],
+      at: [...issue.path, key],
+      message: `no such key; the keys here are ${keysAt(path)}`,
+    };
   }
-  return { path, at: issue.path, message: issue.message };
+  const { code, message } = issue.code === "invalid_key" ? (issue.issues[0] ?? issue) : issue;
+  return { path, at: issue.path, message: (OWN_WORDS.has(code) && legalAt(path)) || message };
 }
 
-function keysAt(path: readonly string[]): string[] {
+/** What the schema has no message for: zod's own words are a programmer's. */
+const OWN_WORDS: ReadonlySet<string> = new Set(["invalid_type", "invalid_union", "too_small", "too_big"]);
+
+/** What may be written there; undefined where the schema does not say. */
+function legalAt(path: readonly string[]): string | undefined {
+  const keys = keysAt(path);
+  if (keys !== "") return `write keys and their values; the keys here are ${keys}`;
+  if (path[0] === "alerts") {
+    const examples = receiverKinds().flatMap(({ keys }) => keys.filter(({ name }) => name === path[2]));
+    return `write ${examples.map(({ example }) => example).join(", ")}`;
+  }
+  const found = configKeys().find(({ name }) => name === path[0]);
+  const key = found?.keys.find(({ name }) => name === path[1]) ?? found;
+  return key && `write ${key.legal}, such as ${key.example}`;
+}
+
+/** The keys of a section, for people; empty where none are known. */
+function keysAt(path: readonly string[]): string {
+  if (path[0] === "alerts" && path.length === 1) return "names of your own";
+  if (path[0] === "alerts" && path.length === 2) {
+    const written = ({ name, example }: { name: string; example: string }) =>
+      name === "type" ? `type: ${example}` : name;
+    return receiverKinds()
+      .map(({ keys }) => keys.map(written).join(", "))
+      .join("; or ");
+  }
   let schema: unknown = hostSchema;
   for (const key of path) schema = shapeOf(schema)?.[key];
-  return Object.keys(shapeOf(schema) ?? {});
+  return Object.keys(shapeOf(schema) ?? {}).join(", ");
 }
 
 /** The keys of an object's schema, defaults taken off. */
