@@ -14,5 +14,6 @@ export {
 export type { LibvirtEvent } from "./events.ts";
 export { Libvirt } from "./libvirt.ts";
 export type { Domain } from "./procedures.ts";
-export { type Change, type Plan, Protector } from "./protect.ts";
+export { type Change, Protector } from "./protect.ts";
+export type { Plan } from "./protect-plan.ts";
 export type { WatchMessage } from "./watch.ts";
