@@ -1,7 +1,7 @@
 /** Builds all that the tests run, telling on standard error, and prints the accelerator that guests get (`kvm` or `tcg`). */
 import { ARCHES, buildGuest, EMULATORS, packagesFor } from "@bernard/guest/build";
 import { pickAccelerator } from "@bernard/hypervisor/qemu";
-import { daemonPackages } from "@bernard/hypervisor/test-daemon";
+import { capabilities, daemonPackages } from "@bernard/hypervisor/test-daemon";
 import { buildImage, buildSystemdImage, hostPackages, KERNELS } from "@bernard/testbed";
 import { ensureInstalled, errorLine, type Say } from "@bernard/tools";
 import { packageTestTools } from "@bernard/tools/packaging";
@@ -18,6 +18,7 @@ try {
     ...daemonPackages,
   ];
   await ensureInstalled([...new Set(wanted)], say);
+  await capabilities(say);
   for (const arch of ARCHES) await buildGuest(arch, say);
   for (const kernel of KERNELS) await buildImage(say, kernel);
   for (const kernel of ["6.1", "cloud"] as const) await buildSystemdImage(say, kernel);

@@ -5,11 +5,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
+import { release, tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensureInstalled, type Scope } from "@bernard/tools";
+import { cached, ensureInstalled, errorCode, run, type Say, type Scope } from "@bernard/tools";
 import { obedientKernel, panickingKernel, promptingKernel, tinyKernel, writingKernel } from "../tiny-kernel.ts";
 
 /** libvirtd alone, without the units and networks of libvirt-daemon-system: no service of the machine's starts or changes. */
@@ -37,9 +37,14 @@ const QEMU_CONF = [
   'stdio_handler = "file"',
 ].join("\n");
 
+/** Where a session's daemon keeps what it knows of the emulators, below its home. */
+const CAPABILITIES = ".cache/libvirt/qemu/cache/capabilities";
+
 /** Hides the machine's own libvirt; the daemon looks for its users by their names even where it uses none. */
 const AS_ROOT = `
 for dir in /run /var/lib /var/log /var/cache; do mount -t tmpfs tmpfs "$dir"; done
+mkdir /var/cache/libvirt /var/cache/libvirt/qemu
+cp -r "$1/${CAPABILITIES}" /var/cache/libvirt/qemu
 mount --bind "$1/etc" /etc/libvirt
 for file in passwd group; do mount --bind "$1/$file" "/etc/$file"; done
 exec libvirtd`;
@@ -150,16 +155,18 @@ async function answers(path: string): Promise<boolean> {
 }
 
 /** A session's daemon, as an ordinary user has it; it goes with the test, its guests too. For all of a file's tests: `await sessionDaemon({ after })`. */
-export function sessionDaemon(t: Scope): Promise<Daemon> {
-  return daemonIn(t, false, async (dir) => [
-    "unshare",
-    ["--user", "--map-user=1000", "--map-group=1000", "libvirtd", "--config", join(dir, "etc/libvirtd.conf")],
-  ]);
+export async function sessionDaemon(t: Scope): Promise<Daemon> {
+  return await daemonIn(t, await capabilities(), false, asUser);
 }
 
+const asUser = async (dir: string): Promise<[string, readonly string[]]> => [
+  "unshare",
+  ["--user", "--map-user=1000", "--map-group=1000", "libvirtd", "--config", join(dir, "etc/libvirtd.conf")],
+];
+
 /** The system's daemon, with a socket for readers. */
-export function systemDaemon(t: Scope): Promise<Daemon> {
-  return daemonIn(t, true, async (dir) => {
+export async function systemDaemon(t: Scope): Promise<Daemon> {
+  return await daemonIn(t, await capabilities(), true, async (dir) => {
     for (const [file, entry] of [
       ["passwd", "libvirt-qemu:x:0:0::/:/bin/false"],
       ["group", "libvirt-qemu:x:0:"],
@@ -170,15 +177,36 @@ export function systemDaemon(t: Scope): Promise<Daemon> {
   });
 }
 
+/**
+ * The folder of what a libvirtd finds out when it is first asked for counters, or to start a guest: it starts each of the machine's
+ * emulators for that, and whoever waits for a guest meanwhile waits for seconds, on a busy machine for very many.
+ */
+export async function capabilities(say: Say = (line) => console.error(line)): Promise<string> {
+  await ensureInstalled(daemonPackages, say);
+  const versions = await run("dpkg-query", ["-W", "libvirt-daemon", "qemu-system-*"]);
+  const build = async (into: string) => {
+    const ended: (() => unknown)[] = [];
+    try {
+      const daemon = await daemonIn({ after: (end) => void ended.push(end) }, undefined, false, asUser);
+      await run("virsh", ["-c", daemon.clientUri("qemu:///session"), "capabilities"]);
+      await cp(join(daemon.dir, CAPABILITIES), into, { recursive: true });
+    } finally {
+      for (const end of ended) await end();
+    }
+  };
+  return await cached({ name: "libvirt-capabilities", inputs: [release(), versions], build }, say);
+}
+
 async function daemonIn(
   t: Scope,
+  known: string | undefined,
   forReaders: boolean,
   commandFor: (dir: string) => Promise<[string, readonly string[]]>,
 ): Promise<Daemon> {
-  await ensureInstalled(daemonPackages, (line) => console.error(line));
   const dir = await mkdtemp(join(tmpdir(), "bv-")); // short: libvirt makes sockets deep below it, and 107 bytes are a path's end
   // Where a session's clients look for its socket: $XDG_RUNTIME_DIR/libvirt.
   for (const name of ["etc", "run/libvirt"]) await mkdir(join(dir, name), { recursive: true });
+  if (known !== undefined) await cp(known, join(dir, CAPABILITIES), { recursive: true });
   await writeFile(join(dir, "etc/libvirtd.conf"), CONF(join(dir, "run/libvirt")));
   await writeFile(join(dir, "etc/qemu.conf"), QEMU_CONF);
   await writeFile(join(dir, "kernel"), tinyKernel());
@@ -189,11 +217,19 @@ async function daemonIn(
   const daemon = new Daemon(dir, await commandFor(dir), forReaders);
   t.after(async () => {
     await daemon.stop();
-    for (const pid of await guestsOf(dir)) process.kill(pid, "SIGKILL");
+    for (const pid of await guestsOf(dir)) kill(pid);
     await rm(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   });
   await daemon.start();
   return daemon;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (errorCode(error) !== "ESRCH") throw error; // it has ended meanwhile
+  }
 }
 
 /** The QEMU processes whose arguments name the folder: guests outlive their daemon. */
