@@ -1,6 +1,6 @@
 /** Evidence on a real disk: within its limits, and nobody's at another's cost. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -58,6 +58,14 @@ test("a thousand guests in trouble at once are looked at a few at a time, and al
   await Promise.all(Array.from({ length: 1000 }, (_, i) => evidence.take(i, "storage-pause", sceneOf(`${i}`))));
   assert.equal(readdirSync(dir).length, 1000);
   assert.ok(most <= 16, `${most} at a time`);
+});
+
+test("what is just being taken, or was when the daemon was killed, is not shown", async (t) => {
+  const { dir, evidence } = store(t, bytes(1));
+  mkdirSync(join(dir, "a", "1", "panic.part"), { recursive: true });
+  writeFileSync(join(dir, "a", "1", "panic.part", "it"), "");
+  await evidence.take(1, "fire", sceneOf("a"));
+  assert.deepEqual(await evidence.files("a", 1), [{ path: "fire/it", bytes: 1 }]);
 });
 
 test("so much at once is tidied at once", async (t) => {

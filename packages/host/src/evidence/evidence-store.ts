@@ -95,11 +95,11 @@ export class EvidenceStore {
     return existsSync(this.#signDir(uuid, incident, sign));
   }
 
-  /** What is kept of an incident. */
+  /** What is kept of an incident: of each sign all of it, or nothing while it is taken. */
   async files(uuid: string, incident: number): Promise<EvidenceFile[]> {
     const dir = this.directory(uuid, incident);
     const names = await readdir(dir, { recursive: true, withFileTypes: true }).catch(() => []);
-    const files = names.filter((entry) => entry.isFile());
+    const files = names.filter((entry) => entry.isFile() && !entry.parentPath.endsWith(UNFINISHED));
     const sized = await Promise.all(
       files.map(async ({ parentPath, name }) => {
         const path = join(parentPath, name);
