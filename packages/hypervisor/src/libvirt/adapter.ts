@@ -84,7 +84,8 @@ const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const AGENT_MS = 10_000;
 const AGENT_MAX_MS = 3_600_000;
 
-interface MonitorReply {
+/** Of QEMU, or of the agent. */
+interface Reply {
   readonly return?: unknown;
   readonly error?: { readonly class: string; readonly desc: string };
 }
@@ -236,10 +237,10 @@ export class LibvirtHypervisor implements Hypervisor {
       flags: 0,
     };
     const what = `${execute} of ${guest.name}`;
-    const { result } = await attempt(what, options, (within) =>
-      this.#libvirt.call("qemuDomainAgentCommand", asked, within),
-    );
-    return (JSON.parse(result ?? "{}") as { return?: unknown }).return;
+    return await attempt(what, options, async (within) => {
+      const { result } = await this.#libvirt.call("qemuDomainAgentCommand", asked, within);
+      return replyIn(result ?? "{}").return;
+    });
   }
 
   async fireMark(guest: GuestId, options: CallOptions = {}): Promise<boolean | undefined> {
@@ -270,7 +271,7 @@ export class LibvirtHypervisor implements Hypervisor {
         flags: 0,
       };
       const { result } = await this.#libvirt.call("qemuDomainMonitorCommand", asked, options);
-      const reply = JSON.parse(result) as MonitorReply;
+      const reply = replyIn(result);
       if (reply.error !== undefined) throw new QmpCommandError(command, reply.error.class, reply.error.desc);
       return reply.return;
     };
@@ -304,6 +305,14 @@ export class LibvirtHypervisor implements Hypervisor {
     const options = this.#readOnly ? { hint: "open one that may write" } : {};
     throw new HypervisorError("unsupported", `no ${ability} by ${this.title}: ${why}`, options);
   }
+}
+
+function replyIn(json: string): Reply {
+  try {
+    const reply: unknown = JSON.parse(json);
+    if (typeof reply === "object" && reply !== null) return reply;
+  } catch {} // told below
+  throw new HypervisorError("failed", "what libvirt hands on of an agent or a monitor is no object of JSON");
 }
 
 /** Keeps the caller's limit over all the calls of one work, and tells their failures as every adapter does. */

@@ -99,7 +99,8 @@ export class LibvirtDeadlineError extends UserError {
   readonly code = "LIBVIRT_DEADLINE";
 
   constructor(awaited: string, deadlineMs: number) {
-    const hint = "the guest's QEMU may hang on its storage, or the host be overloaded; see virsh domcontrol";
+    const hint =
+      "libvirtd, or the guest's QEMU on its storage, may hang; see systemctl status libvirtd, and virsh domcontrol";
     super(`no ${awaited} from libvirt within ${deadlineMs / 1000} s`, hint, 3);
   }
 }

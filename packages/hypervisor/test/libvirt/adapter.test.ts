@@ -20,10 +20,12 @@ import {
   refusalCode,
 } from "../../src/libvirt/errors.ts";
 import { Libvirt } from "../../src/libvirt/libvirt.ts";
-import type { Domain } from "../../src/libvirt/procedures.ts";
+import { type Domain, procedures } from "../../src/libvirt/procedures.ts";
 import type { WatchMessage } from "../../src/libvirt/watch.ts";
+import { encode } from "../../src/libvirt/xdr.ts";
 import { openHypervisor } from "../../src/open-hypervisor.ts";
 import { guestXml, sessionDaemon } from "./daemon.ts";
+import { type Answer, fakeDaemon, greeting, isCall, reply } from "./fake-daemon.ts";
 import { lastFirst } from "./last-first.ts";
 import { virsh } from "./oracle.ts";
 
@@ -192,6 +194,27 @@ test("a transient guest has no next start; one without a screen no screenshot; b
   const version = await virsh(daemon.clientUri("qemu:///session"), "version", "--daemon");
   assert.ok(version.includes(`Running against daemon: ${await hypervisor.libvirtVersion()}`));
 });
+
+for (const text of ["{", "null", "7"]) {
+  test(`${text} from an agent or a monitor is a failure like any other`, async (t) => {
+    const said: Readonly<Record<string, Buffer>> = {
+      connectGetType: encode(procedures.connectGetType.result, { type: "QEMU" }),
+      qemuDomainAgentCommand: encode(procedures.qemuDomainAgentCommand.result, { result: text }),
+      qemuDomainMonitorCommand: encode(procedures.qemuDomainMonitorCommand.result, { result: text }),
+    };
+    const answer: Answer = (packet, socket) => {
+      const [, payload] = Object.entries(said).find(([name]) => isCall(packet, name as keyof typeof procedures)) ?? [];
+      socket.write(reply(packet, payload));
+    };
+    const daemon = await fakeDaemon(t, greeting(answer));
+    const hypervisor = await openHypervisor(daemon.uri);
+    lastFirst(t, () => hypervisor.close());
+    const guest = { uuid: "9a9f5bcf-e189-414a-9a2f-eff3117dd7e3", name: "web", run: "1" };
+    const asked = hypervisor.agent(guest, { execute: "guest-ping" });
+    await assert.rejects(asked, (error) => isFailure(error, "failed"));
+    await assert.rejects(hypervisor.fireMark(guest), (error) => isFailure(error, "failed"));
+  });
+}
 
 test("a socket that nobody listens at is unreachable, a URI that is none a mistake of its writer", async (t) => {
   const dir = await mkdtemp(join(tmpdir(), "bv-"));
