@@ -1,7 +1,7 @@
 /** Guests of a real libvirtd are protected and unprotected: what is written, what holds at once, and what is refused. */
 import assert from "node:assert/strict";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { WATCHDOG_ACTIONS } from "@bernard/policy";
 import { isFailure } from "../../src/errors.ts";
@@ -330,10 +330,13 @@ const NEXT_START = [
 test("a q35 gets the ACPI table, its timer's strap off, and a device that this libvirt knows; and loses each of them", async (t) => {
   const domain = await defined(t, Q35);
   const untouched = await xml(domain, DEFINITION);
+  const umask = process.umask(0o077); // of an operator who shares nothing
+  lastFirst(t, () => process.umask(umask));
   assert.deepEqual(await protect(t, "guest", { model: "wdat" }), NEXT_START);
   const file = join(daemon.dir, "bernard/q35.wdat");
   assert.deepEqual(await readFile(file), table);
-  assert.equal((await stat(file)).mode & 0o777, 0o644);
+  const modes = await Promise.all([file, dirname(file)].map(async (path) => (await stat(path)).mode & 0o777));
+  assert.deepEqual(modes, [0o644, 0o755], "QEMU can read it");
   const now = await xml(domain, DEFINITION);
   assert.deepEqual(argsIn(now), ["-acpitable", `file=${file}`, "-global", "ICH9-LPC.noreboot=off"]);
   assert.equal(await hardware(domain, DEFINITION), "i6300esb wdat reset org.bernard.guest.0");
