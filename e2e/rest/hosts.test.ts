@@ -2,23 +2,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { type Hypervisor, openHypervisor } from "@bernard/hypervisor";
-import { Libvirt } from "@bernard/hypervisor/libvirt";
 import { type Daemon, sessionDaemon } from "@bernard/hypervisor/test-daemon";
 import { CHANNEL_NAME } from "@bernard/protocol";
-import { buildImage, ControlPort } from "@bernard/testbed";
 import { root, run, unpack } from "@bernard/tools";
 import { DAEMON } from "../stage.ts";
+import { LibvirtGuest } from "./libvirt-guest.ts";
 import { Program } from "./program.ts";
-
-/** VIR_DOMAIN_START_PAUSED */
-const PAUSED = 1;
 
 /** Seconds: longer than doctor listens, so that a feeder that is held up for that long is no fire. */
 const TIMEOUT_S = 60;
-
-const SOON_MS = 60_000;
-const BOOT_MS = 120_000;
 
 const CONF = `watchdog-timeout = ${TIMEOUT_S}\ndisk = none\ngrace = 0\nstate-directory = none\n`;
 
@@ -52,74 +44,20 @@ libraries=/agent/lib/x86_64-linux-gnu:/agent/usr/lib/x86_64-linux-gnu
 lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 --library-path $libraries usr/sbin/qemu-ga \\
   -m virtio-serial -p /dev/virtio-ports/org.qemu.guest_agent.0 < /dev/null > /dev/null 2>&1 &`;
 
-interface Stage {
-  readonly daemon: Daemon;
-  readonly hypervisor: Hypervisor;
-  /** Runs a script in the guest that must end well. */
-  readonly sh: (script: string) => Promise<string>;
-}
-
-/** The small guest as libvirt runs it, fed by bernard-guest. */
-async function bootFedGuest(t: TestContext): Promise<Stage> {
-  const daemon = await sessionDaemon(t);
-  const xml = await domainXml(t, daemon);
-  const libvirt = await Libvirt.open(daemon.uri("qemu:///session"));
-  const asked = { xml, flags: PAUSED };
-  const { domain } = await libvirt.call("domainCreateXml", asked, { deadlineMs: SOON_MS });
-  const hypervisor = await openHypervisor(daemon.uri("qemu:///session"));
-  const [guest] = await hypervisor.guests();
-  const port = await hypervisor.channel(guest!, "org.bernard.testbed.0");
-  const booted = Promise.withResolvers<void>();
-  const control = new ControlPort(port, () => booted.resolve());
-  await libvirt.call("domainResume", { domain });
-  libvirt.close();
-  const deadline = setTimeout(() => booted.reject(new Error("the guest does not boot")), BOOT_MS);
-  await booted.promise.finally(() => clearTimeout(deadline));
-  const sh = async (script: string) => {
-    const { code, output } = await control.run(script, SOON_MS);
-    assert.equal(code, 0, output);
-    return output;
-  };
-  return { daemon, hypervisor, sh };
-}
-
-async function domainXml(t: TestContext, daemon: Daemon): Promise<string> {
-  const image = await buildImage((line) => t.diagnostic(line));
-  const disk = join(daemon.dir, "data.qcow2");
-  await run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", image.dataDisk, "-F", "qcow2", disk]);
+/** The agent on a disk, for a guest. */
+async function agentDisk(t: TestContext, { dir }: Daemon): Promise<string> {
   const packages = await unpack("debian-guest-agent", AGENT_PACKAGES, (line) => t.diagnostic(line));
-  const agent = join(daemon.dir, "agent.tar");
+  const agent = join(dir, "agent.tar");
   await run("tar", ["-c", "-h", "-f", agent, "-C", packages, ...AGENT_FILES]);
-  const append = [
-    "console=ttyS0 quiet no_timer_check mitigations=off cryptomgr.notests initcall_blacklist=tracer_init_tracefs",
-    `testbed.fs=${image.fileSystem} testbed.watchdog=i6300esb testbed.feeder=bernard`,
-    `testbed.conf=${Buffer.from(CONF).toString("base64")}`,
-  ].join(" ");
-  const channel = (name: string) => `<channel type='unix'><target type='virtio' name='${name}'/></channel>`;
-  return `<domain type='qemu'>
-  <name>web</name>
-  <memory unit='MiB'>256</memory>
-  <os>
-    <type arch='x86_64' machine='pc'>hvm</type>
-    <kernel>${image.kernel}</kernel><initrd>${image.initrd}</initrd><cmdline>${append}</cmdline>
-  </os>
-  <features><acpi/></features>
-  <devices>
-    <emulator>/usr/bin/qemu-system-x86_64</emulator>
-    <disk type='file'><driver name='qemu' type='qcow2'/><source file='${disk}'/><target dev='vda' bus='virtio'/></disk>
-    <disk type='file'><driver name='qemu' type='raw'/><source file='${agent}'/><target dev='vdb' bus='virtio'/><readonly/></disk>
-    <controller type='usb' model='none'/>
-    <serial type='file'><source path='${daemon.dir}/console.log'/></serial>
-    ${[CHANNEL_NAME, "org.bernard.testbed.0", "org.qemu.guest_agent.0"].map(channel).join("\n    ")}
-    <watchdog model='i6300esb' action='reset'/>
-    <memballoon model='none'/>
-  </devices>
-</domain>`;
+  return `<disk type='file'><driver name='qemu' type='raw'/><source file='${agent}'/><target dev='vdb' bus='virtio'/><readonly/></disk>`;
 }
 
 test("doctor knows who feeds a guest, hears when nobody does, and asks the agent where bernard-guest is not", async (t) => {
-  const { daemon, hypervisor, sh } = await bootFedGuest(t);
-  t.after(() => hypervisor.close());
+  const daemon = await sessionDaemon(t);
+  const devices = await agentDisk(t, daemon);
+  const guest = await LibvirtGuest.boot(t, daemon, { name: "web", conf: CONF, serial: "file", devices });
+  await guest.sh("until bernard-guest status; do usleep 50000; done 2> /dev/null"); // then it has opened its channel
+  const { hypervisor } = guest;
   const bernard = (...args: readonly string[]) =>
     new Program(t, [join(root, "bernard"), ...args, "--connect", daemon.uri("qemu:///session")]).ended;
   const doctor = async () => {
@@ -139,8 +77,7 @@ test("doctor knows who feeds a guest, hears when nobody does, and asks the agent
   });
 
   await t.test("while a host daemon listens, its channel is left to it", async () => {
-    const [guest] = await hypervisor.guests();
-    const channel = await hypervisor.channel(guest!, CHANNEL_NAME);
+    const channel = await hypervisor.channel(await hypervisor.guest("web"), CHANNEL_NAME);
     assert.deepEqual(await doctor(), well("bernard-guest"));
     const closed = new Promise((resolve) => channel.once("close", resolve));
     channel.destroy();
@@ -148,33 +85,33 @@ test("doctor knows who feeds a guest, hears when nobody does, and asks the agent
   });
 
   await t.test("a feeder that hangs is silent", async () => {
-    await sh(`kill -STOP ${DAEMON}`);
+    await guest.sh(`kill -STOP ${DAEMON}`);
     assert.deepEqual(await doctor(), { code: 1, feeder: "unknown", ids: ["silent-feeder"] });
-    await sh(`kill -CONT ${DAEMON}`);
+    await guest.sh(`kill -CONT ${DAEMON}`);
   });
 
   await t.test("without bernard-guest and without an agent nobody knows", async () => {
-    await sh(`kill ${DAEMON}; while pidof bernard-guest; do usleep 50000; done`);
+    await guest.sh(`kill ${DAEMON}; while pidof bernard-guest; do usleep 50000; done`);
     assert.deepEqual(await doctor(), { code: 1, feeder: "unknown", ids: ["feeder-unknown"] });
   });
 
   await t.test("the agent tells that the device is not armed", async () => {
     const { promise: opened, resolve } = Promise.withResolvers<void>();
     const watch = await hypervisor.watch((event) => event.type === "channel" && event.open && resolve());
-    await sh(START_AGENT);
+    await guest.sh(START_AGENT);
     await opened;
     watch.close();
     assert.deepEqual(await doctor(), { code: 1, feeder: "nobody", ids: ["unfed"] });
   });
 
   await t.test("the agent tells that somebody else feeds it", async () => {
-    await sh("watchdog -t 5 -T 60 /dev/watchdog0");
+    await guest.sh("watchdog -t 5 -T 60 /dev/watchdog0");
     assert.deepEqual(await doctor(), well("another"));
-    await sh("killall watchdog; while pidof watchdog; do usleep 50000; done");
+    await guest.sh("killall watchdog; while pidof watchdog; do usleep 50000; done");
   });
 
   await t.test("the agent tells that no driver is loaded", async () => {
-    await sh("rmmod i6300esb");
+    await guest.sh("rmmod i6300esb");
     assert.deepEqual(await doctor(), { code: 1, feeder: "nobody", ids: ["no-driver"] });
   });
 });

@@ -14,44 +14,61 @@ const CONTROL_NAME = "org.bernard.testbed.0";
 const AGENT_NAME = "org.qemu.guest_agent.0";
 
 const SCRIPT_MS = 60_000;
+const BOOT_MS = 120_000;
 
 export interface LibvirtGuestOptions {
   readonly name: string;
-  /** Of bernard-guest, which feeds its i6300esb; without one nobody does. */
+  /** Of bernard-guest, which feeds its watchdog device; without one nobody does. */
   readonly conf?: string;
+  /** `wdat`: a q35 with Debian's cloud kernel, whose definition has no device yet. */
+  readonly watchdog?: "i6300esb" | "wdat";
+  /** Its first serial port; what a file takes cannot be opened by anybody. */
+  readonly serial?: "pty" | "file";
+  /** More of its XML. */
+  readonly devices?: string;
 }
 
 export class LibvirtGuest {
   readonly name: string;
+  readonly hypervisor: Hypervisor;
   readonly #daemon: Daemon;
-  readonly #hypervisor: Hypervisor;
   #control: ControlPort | undefined;
   #booted = Promise.withResolvers<void>();
 
   private constructor(name: string, daemon: Daemon, hypervisor: Hypervisor) {
     this.name = name;
     this.#daemon = daemon;
-    this.#hypervisor = hypervisor;
+    this.hypervisor = hypervisor;
   }
 
-  /** Defines it, starts it, and resolves once it takes scripts. */
-  static async boot(t: TestContext, daemon: Daemon, options: LibvirtGuestOptions): Promise<LibvirtGuest> {
+  static async define(t: TestContext, daemon: Daemon, options: LibvirtGuestOptions): Promise<LibvirtGuest> {
     const file = join(daemon.dir, `${options.name}.xml`);
     await writeFile(file, await domainXml(t, daemon, options));
     await virsh(daemon, "define", file);
     const hypervisor = await openHypervisor(daemon.uri("qemu:///session"));
     t.after(() => hypervisor.close());
-    const guest = new LibvirtGuest(options.name, daemon, hypervisor);
-    await virsh(daemon, "start", "--paused", options.name);
-    await guest.attach();
-    await virsh(daemon, "resume", options.name);
-    await guest.#booted.promise;
+    return new LibvirtGuest(options.name, daemon, hypervisor);
+  }
+
+  /** Defines it, starts it, and resolves once it takes scripts. */
+  static async boot(t: TestContext, daemon: Daemon, options: LibvirtGuestOptions): Promise<LibvirtGuest> {
+    const guest = await LibvirtGuest.define(t, daemon, options);
+    await guest.start();
     return guest;
+  }
+
+  /** Resolves once it takes scripts. */
+  async start(): Promise<void> {
+    await virsh(this.#daemon, "start", "--paused", this.name);
+    await this.attach();
+    await virsh(this.#daemon, "resume", this.name);
+    const late = setTimeout(() => this.#booted.reject(new Error("the guest does not boot")), BOOT_MS);
+    await this.#booted.promise.finally(() => clearTimeout(late));
   }
 
   /** Its scripts' end of the control port, of this run: needed again after another start of its emulator. */
   async attach(): Promise<void> {
-    const port = await this.#hypervisor.channel(await this.#hypervisor.guest(this.name), CONTROL_NAME);
+    const port = await this.hypervisor.channel(await this.hypervisor.guest(this.name), CONTROL_NAME);
     if (this.#control === undefined) this.#control = new ControlPort(port, () => this.#booted.resolve());
     else this.#control.moveTo(port);
   }
@@ -76,21 +93,26 @@ export class LibvirtGuest {
   }
 }
 
-async function domainXml(t: TestContext, daemon: Daemon, { name, conf }: LibvirtGuestOptions): Promise<string> {
-  const image = await buildImage((line) => t.diagnostic(line));
+async function domainXml(
+  t: TestContext,
+  daemon: Daemon,
+  { name, conf, watchdog = "i6300esb", serial = "pty", devices = "" }: LibvirtGuestOptions,
+): Promise<string> {
+  const image = await buildImage((line) => t.diagnostic(line), watchdog === "wdat" ? "cloud" : undefined);
   const disk = join(daemon.dir, `${name}.qcow2`);
   await run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", image.dataDisk, "-F", "qcow2", disk]);
   const append = [
     "console=ttyS0 quiet no_timer_check mitigations=off cryptomgr.notests initcall_blacklist=tracer_init_tracefs",
-    `testbed.fs=${image.fileSystem} testbed.watchdog=i6300esb testbed.feeder=${conf === undefined ? "none" : "bernard"}`,
+    `testbed.fs=${image.fileSystem} testbed.watchdog=${watchdog} testbed.feeder=${conf === undefined ? "none" : "bernard"}`,
     `testbed.conf=${Buffer.from(conf ?? "").toString("base64")}`,
   ].join(" ");
   const channel = (port: string) => `<channel type='unix'><target type='virtio' name='${port}'/></channel>`;
+  const ports = watchdog === "wdat" ? [CONTROL_NAME] : [CHANNEL_NAME, CONTROL_NAME, AGENT_NAME];
   return `<domain type='qemu'>
   <name>${name}</name>
   <memory unit='MiB'>256</memory>
   <os>
-    <type arch='x86_64' machine='pc'>hvm</type>
+    <type arch='x86_64' machine='${watchdog === "wdat" ? "q35" : "pc"}'>hvm</type>
     <kernel>${image.kernel}</kernel><initrd>${image.initrd}</initrd><cmdline>${append}</cmdline>
   </os>
   <features><acpi/></features>
@@ -99,9 +121,10 @@ async function domainXml(t: TestContext, daemon: Daemon, { name, conf }: Libvirt
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
     <disk type='file'><driver name='qemu' type='qcow2'/><source file='${disk}'/><target dev='vda' bus='virtio'/></disk>
     <controller type='usb' model='none'/>
-    <serial type='pty'/>
-    ${[CHANNEL_NAME, CONTROL_NAME, AGENT_NAME].map(channel).join("\n    ")}
-    <watchdog model='i6300esb' action='reset'/>
+    ${serial === "pty" ? "<serial type='pty'/>" : `<serial type='file'><source path='${disk}.console'/></serial>`}
+    ${ports.map(channel).join("\n    ")}
+    ${watchdog === "wdat" ? "" : `<watchdog model='${watchdog}' action='reset'/>`}
+    ${devices}
     <memballoon model='none'/>
   </devices>
 </domain>`;
