@@ -62,9 +62,11 @@ const IDLE: HostPressure = { cpuSome: 1, memoryFull: 0, ioFull: 0 };
 const BUSY: HostPressure = { cpuSome: 80, memoryFull: 0, ioFull: 0 };
 
 interface World {
-  /** What the guest's disk has written by then. */
+  /** What the guest's disk has written and read by then, and its network sent. */
   readonly writes?: (atS: number) => number;
-  readonly host?: HostPressure;
+  readonly reads?: (atS: number) => number;
+  readonly sent?: (atS: number) => number;
+  readonly host?: (atS: number) => HostPressure;
   readonly answers?: (atS: number) => boolean;
   readonly lastLine?: string;
   readonly waitedS?: (atS: number) => number;
@@ -79,9 +81,9 @@ interface Story {
   readonly told: readonly string[];
 }
 
-const counters = (atS: number, { writes, waitedS }: World): Counters => ({
-  disk: { reads: 0, writes: writes?.(atS) ?? 0, readBytes: 0, writtenBytes: 0 },
-  network: { receivedBytes: atS, sentBytes: 0 },
+const counters = (atS: number, { writes, reads, sent, waitedS }: World): Counters => ({
+  disk: { reads: reads?.(atS) ?? 0, writes: writes?.(atS) ?? 0, readBytes: 0, writtenBytes: 0 },
+  network: { receivedBytes: atS, sentBytes: sent?.(atS) ?? 0 },
   processors: { count: 1, ranS: atS / 2, waitedS: waitedS?.(atS) ?? 0 },
 });
 
@@ -109,7 +111,7 @@ function play(
           uuid: effect.uuid,
           at: atS * 1000,
           counters: answers ? counters(atS, world) : undefined,
-          host: world.host ?? IDLE,
+          host: world.host?.(atS) ?? IDLE,
           lastLine: world.lastLine ?? "",
         });
       }
@@ -327,12 +329,32 @@ const stories: readonly Story[] = [
     told: [],
   },
   {
+    title: "nor one that still reads",
+    happens: [
+      [0, seen("running")],
+      [5, hello("a")],
+    ],
+    world: { reads: (atS) => atS },
+    until: 2000,
+    told: [],
+  },
+  {
+    title: "nor one that still sends",
+    happens: [
+      [0, seen("running")],
+      [5, hello("a")],
+    ],
+    world: { sent: (atS) => atS },
+    until: 2000,
+    told: [],
+  },
+  {
     title: "a silent guest on a starved host is not blamed",
     happens: [
       [0, seen("running")],
       [5, hello("a")],
     ],
-    world: { host: BUSY },
+    world: { host: () => BUSY },
     until: 1000,
     told: [],
   },
@@ -345,6 +367,36 @@ const stories: readonly Story[] = [
     world: { waitedS: (atS) => atS },
     until: 1000,
     told: [],
+  },
+  {
+    title: "a host that was starved as the look began says nothing of its guest",
+    happens: [
+      [0, seen("running")],
+      [5, hello("a")],
+    ],
+    world: { host: (atS) => (atS < 100 ? BUSY : IDLE) },
+    until: 300,
+    told: [`275 ${SILENT} 270 s; in 120 s ${STILL}`, "275 alert silence"],
+  },
+  {
+    title: "nor does one that was starved as it ended",
+    happens: [
+      [0, seen("running")],
+      [5, hello("a")],
+    ],
+    world: { host: (atS) => (atS > 100 && atS < 200 ? BUSY : IDLE) },
+    until: 400,
+    told: [`395 ${SILENT} 390 s; in 120 s ${STILL}`, "395 alert silence"],
+  },
+  {
+    title: "a guest that waited for a processor in little of the time is not silent for want of one",
+    happens: [
+      [0, seen("running")],
+      [5, hello("a")],
+    ],
+    world: { waitedS: (atS) => atS * 0.13 },
+    until: 300,
+    told: [`155 ${SILENT} 150 s; in 120 s ${STILL}`, "155 alert silence"],
   },
   {
     title: "a daemon that was stopped by order is not missed",
@@ -783,7 +835,7 @@ test("guests that are silent together on a starved host are the host's incident,
       [300, beat()],
       [301, bye],
     ]),
-    fourGuests({ host: BUSY }),
+    fourGuests({ host: () => BUSY }),
     400,
   );
   assert.deepEqual(told.flatMap(inWords), [

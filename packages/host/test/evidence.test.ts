@@ -1,11 +1,11 @@
 /** Evidence on a real disk: within its limits, and nobody's at another's cost. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Hypervisor } from "@bernard/hypervisor";
-import type { Collector, Scene } from "../src/evidence/collector.ts";
+import { type Collector, EVIDENCE_BYTES, type Scene } from "../src/evidence/collector.ts";
 import { EvidenceStore } from "../src/evidence/evidence-store.ts";
 
 const sceneOf = (uuid: string): Scene => ({
@@ -34,6 +34,21 @@ test("a guest that has too much loses its own, oldest first, and no other's", as
   for (let incident = 4; incident <= 9; incident++) await evidence.take(incident, "fire", sceneOf("loud"));
   await evidence.tidy(Date.now());
   assert.deepEqual([readdirSync(join(dir, "loud")), readdirSync(join(dir, "quiet"))], [["9"], ["3"]]);
+});
+
+test("of too much in all the oldest goes, whosever it is", async (t) => {
+  const { dir, evidence } = store(t, bytes(600));
+  for (const [index, uuid] of ["a", "b", "c", "d"].entries()) await evidence.take(index + 1, "fire", sceneOf(uuid));
+  await evidence.tidy(Date.now());
+  assert.deepEqual(readdirSync(dir).toSorted(), ["b", "c", "d"]);
+});
+
+test("what is taken is for its owner alone, and no piece is longer than 16 MiB", async (t) => {
+  const { dir, evidence } = store(t, bytes(EVIDENCE_BYTES + 1));
+  await evidence.take(1, "fire", sceneOf("a"));
+  const modeOf = (...path: string[]) => (statSync(join(dir, ...path)).mode & 0o777).toString(8);
+  assert.deepEqual([modeOf(), modeOf("a", "1", "fire"), modeOf("a", "1", "fire", "it")], ["700", "700", "600"]);
+  assert.equal(statSync(join(dir, "a", "1", "fire", "it")).size, 16 * 2 ** 20);
 });
 
 test("what is too old goes with its guest's directory; the highest number is known", async (t) => {
