@@ -118,6 +118,7 @@ export const procedures = {
   domainGetXmlDesc: remote(14, { domain, flags: uint }, { xml: string }),
   domainGetState: remote(212, { domain, flags: uint }, { state: int, reason: int }),
   domainIsPersistent: remote(151, { domain }, { persistent: int }),
+  domainHasManagedSaveImage: remote(183, { domain, flags: uint }, { saved: int }),
   domainGetMetadata: remote(265, { domain, type: int, uri: optional(string), flags: uint }, { metadata: string }),
   domainSetMetadata: remote(
     264,

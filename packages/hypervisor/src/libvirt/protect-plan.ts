@@ -16,6 +16,8 @@ export interface Seen {
   readonly live: DomainXml | undefined;
   /** The first of these that there is. */
   readonly known: DomainXml;
+  /** Whether it is off with its memory and its devices kept for its next start. */
+  readonly saved: boolean;
 }
 
 export interface Plan {
@@ -63,20 +65,22 @@ export function protectionPlan(seen: Seen, choice: Choice, table: TableRoad | un
     guest,
     owner,
     lines: edited.lines,
-    notes: notesOn(choice, parseDomain(edited.xml), table),
+    notes: [...notesOn(choice, parseDomain(edited.xml), table), ...savedNotes(seen)],
     definition: definitionOf(defined, edited),
     parts: [...watchdogParts(choice, seen), channelPart(seen)],
     file,
   };
 }
 
-export function removalPlan({ guest, owner, defined, live, known }: Seen): Plan {
+export function removalPlan(seen: Seen): Plan {
+  const { guest, owner, defined, live, known } = seen;
   const edited = unprotectedXml(known);
   const models = new Set([...removableIn(defined), ...removableIn(live)]);
   const itco = known.hardware.watchdogs.some(({ origin }) => origin === "implicit");
   const notes = [
     ...(itco ? ["its itco is part of the machine and stays; it fires only if the guest starts it"] : []),
     ...known.tables.flatMap(({ ours, path }) => (ours ? [`${path} stays, for other guests`] : [])),
+    ...savedNotes(seen),
   ];
   const parts = [...models].map((model) => ({
     what: `no watchdog ${model}`,
@@ -171,6 +175,11 @@ const removableIn = (domain: DomainXml | undefined): string[] =>
   domain?.hardware.watchdogs
     .filter(({ model, origin }) => origin === "declared" || model === "wdat")
     .map(({ model }) => model) ?? [];
+
+const savedNotes = ({ saved }: Seen): string[] =>
+  saved
+    ? ["its memory is saved (virsh managedsave): it goes on from there as it was, and its next start is the one after"]
+    : [];
 
 /** Of the guest as it will be. */
 function notesOn(

@@ -186,7 +186,11 @@ export class Protector {
     if (known === undefined) throw new HypervisorError("gone", printable(`guest ${guest.name} is gone`));
     const marked = live?.hardware.owner ?? defined?.hardware.owner;
     const owner = marked ?? (this.#here && (await pacemakerOwner(guest.name, this.#here.cib)));
-    return { guest, owner, defined, live, known };
+    return { guest, owner, defined, live, known, saved: live === undefined && (await this.#isSaved(guest)) };
+  }
+
+  async #isSaved(guest: Guest): Promise<boolean> {
+    return (await this.#call("domainHasManagedSaveImage", { domain: domainOf(guest), flags: 0 })).saved === 1;
   }
 
   /** Which file gives the guest our table, and by what: as it is given already, or as this libvirt can. */
@@ -312,6 +316,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/No more available PCI slots/, "no bus of the running guest takes a PCI device; q35's own never does"],
   [/no virtio-serial controllers/, "the running guest has no virtio-serial controller, and libvirt plugs none in"],
   [/does not support hotplugging/, "the running guest has no ACPI, without which its bus takes nothing"],
+  [/cannot acquire state change lock/, "its QEMU does not answer, or another job holds it"],
   [/already has a watchdog/, "this libvirt takes one watchdog device a guest"],
 ];
 

@@ -15,6 +15,7 @@ import { type Change, Protector, type ProtectRequest } from "../../src/libvirt/p
 import { collector } from "./collector.ts";
 import { guestsOf, sessionDaemon } from "./daemon.ts";
 import { lastFirst } from "./last-first.ts";
+import { virsh } from "./oracle.ts";
 
 const WITHIN = { deadlineMs: 60_000 };
 
@@ -219,6 +220,21 @@ test("a guest that is off has it when it starts, as libvirt's own validation tak
     ]);
     assert.equal(await hardware(domain, DEFINITION), "");
   }
+});
+
+test("a guest that was saved with its memory goes on as it was, and so it says", async (t) => {
+  const domain = await started(t, { devices: SERIAL_BUS });
+  const uri = daemon.clientUri("qemu:///session");
+  await virsh(uri, "managedsave", domain.uuid);
+  const protector = await opened(t);
+  const saved = /goes on from there as it was/;
+  assert.match((await protector.planRemoval("guest")).notes.join(), saved);
+  const plan = await protector.planProtection("guest", right);
+  assert.match(plan.notes.join(), saved);
+  await protector.carryOut(plan, false);
+  await libvirt.call("domainCreateWithFlags", { domain, flags: PAUSED }, WITHIN);
+  assert.equal(await hardware(domain, 0), "", "it goes on without");
+  assert.doesNotMatch((await protector.planProtection("guest", right)).notes.join(), saved);
 });
 
 test("a guest that was protected while it was off is reset by its device", async (t) => {
