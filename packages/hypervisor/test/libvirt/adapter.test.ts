@@ -216,6 +216,20 @@ for (const text of ["{", "null", "7"]) {
   });
 }
 
+test("a shutdown is the power button: no agent is asked first, which may hang", async (t) => {
+  const flags: number[] = [];
+  const answer: Answer = (packet, socket) => {
+    if (isCall(packet, "domainShutdownFlags")) flags.push(packet.payload.readUInt32BE(packet.payload.length - 4));
+    const isType = isCall(packet, "connectGetType");
+    socket.write(reply(packet, isType ? encode(procedures.connectGetType.result, { type: "QEMU" }) : undefined));
+  };
+  const daemon = await fakeDaemon(t, greeting(answer));
+  const hypervisor = await openHypervisor(daemon.uri);
+  lastFirst(t, () => hypervisor.close());
+  await hypervisor.act({ uuid: "9a9f5bcf-e189-414a-9a2f-eff3117dd7e3", name: "web", run: "1" }, "shutdown");
+  assert.deepEqual(flags, [1]); // VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN
+});
+
 test("a socket that nobody listens at is unreachable, a URI that is none a mistake of its writer", async (t) => {
   const dir = await mkdtemp(join(tmpdir(), "bv-"));
   t.after(() => rm(dir, { recursive: true }));

@@ -68,6 +68,20 @@ test("guests that answer nothing hold up nobody else", async (t) => {
   assert.ok(daemon.sockets.size <= 2);
 });
 
+test("calls that were given up keep their place on their connection as long as one on it is waited for", async (t) => {
+  const { libvirt, daemon } = await opened(t, (packet, socket) => {
+    if (isCall(packet, "connectGetType")) socket.write(getType(packet));
+  });
+  const waiting = assert.rejects(libvirt.call("connectGetHostname", {}), LibvirtClosedError);
+  const given = Array.from({ length: 3 }, () => libvirt.call("connectGetHostname", {}, { deadlineMs: 20 }));
+  await Promise.allSettled(given);
+  assert.equal(daemon.connections, 1);
+  await libvirt.call("connectGetType", {});
+  assert.equal(daemon.connections, 2);
+  libvirt.close();
+  await waiting;
+});
+
 test("with every connection full a call waits for room, and not longer than it may", async (t) => {
   const held: (() => void)[] = [];
   const { libvirt, daemon } = await opened(t, (packet, socket) => {
