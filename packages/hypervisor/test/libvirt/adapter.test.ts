@@ -176,7 +176,7 @@ test("counters without QEMU's answer are none, and those of a guest that is off 
   assert.equal(countersOf([value("state.state", 5n), value("block.count", 1n)]), "off");
 });
 
-test("a transient guest has no next start; one without a screen no screenshot; both say why", async (t) => {
+test("a transient guest has no next start, a changed one another; one without a screen no screenshot", async (t) => {
   const daemon = await sessionDaemon(t);
   const libvirt = await Libvirt.open(daemon.uri("qemu:///session"));
   const hypervisor = await openHypervisor(daemon.uri("qemu:///session"));
@@ -191,6 +191,14 @@ test("a transient guest has no next start; one without a screen no screenshot; b
     hypervisor.screenshot(tiny),
     (error) => error instanceof HypervisorError && /no (screens|console)/.test(error.message),
   );
+  const define = (action: string) =>
+    libvirt.call("domainDefineXmlFlags", { xml: guestXml(daemon, { name: "changed", action }), flags: 0 });
+  const { domain } = await define("reset");
+  await libvirt.call("domainCreateWithFlags", { domain, flags: 1 }, { deadlineMs: 60_000 });
+  await define("poweroff");
+  const changed = await hypervisor.guest("changed");
+  assert.equal((await hypervisor.hardware(changed, "now")).action, "reset");
+  assert.equal((await hypervisor.hardware(changed, "next-start")).action, "poweroff");
   const version = await virsh(daemon.clientUri("qemu:///session"), "version", "--daemon");
   assert.ok(version.includes(`Running against daemon: ${await hypervisor.libvirtVersion()}`));
 });
