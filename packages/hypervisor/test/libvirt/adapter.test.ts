@@ -191,8 +191,11 @@ test("a transient guest has no next start, a changed one another; one without a 
     hypervisor.screenshot(tiny),
     (error) => error instanceof HypervisorError && /no (screens|console)/.test(error.message),
   );
-  const define = (action: string) =>
-    libvirt.call("domainDefineXmlFlags", { xml: guestXml(daemon, { name: "changed", action }), flags: 0 });
+  const uuid = "9a9f5bcf-e189-414a-9a2f-eff3117dd7e3";
+  const define = (action: string) => {
+    const another = guestXml(daemon, { name: "changed", action }).replace("<memory", `<uuid>${uuid}</uuid>$&`);
+    return libvirt.call("domainDefineXmlFlags", { xml: another, flags: 0 });
+  };
   const { domain } = await define("reset");
   await libvirt.call("domainCreateWithFlags", { domain, flags: 1 }, { deadlineMs: 60_000 });
   await define("poweroff");
