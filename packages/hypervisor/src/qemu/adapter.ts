@@ -120,8 +120,9 @@ class QemuHypervisor implements Hypervisor {
 
   async guests(options: CallOptions = {}): Promise<Guest[]> {
     return await this.#within(`guests of ${this.title}`, options, async (limit) => {
-      const until = patience(limit);
-      await this.#look(until, limit);
+      const found = patience(limit);
+      await this.#look(found, limit);
+      const until = Math.max(found, performance.now() + limit.deadlineMs / 4); // however long those took that say nothing
       const now = await Promise.all(this.#known.all.map((known) => this.#now(known, until, limit)));
       limit.signal.throwIfAborted();
       return now.filter((guest) => guest !== undefined);
@@ -131,9 +132,8 @@ class QemuHypervisor implements Hypervisor {
   async guest(nameOrUuid: string, options: CallOptions = {}): Promise<Guest> {
     const what = `guest ${nameOrUuid}`;
     return await this.#within(what, options, async (limit) => {
-      const until = patience(limit);
-      await this.#look(until, limit);
-      const now = await this.#now(this.#find(nameOrUuid, what), until, limit);
+      await this.#lookFor(() => this.#named(nameOrUuid).length > 0, limit);
+      const now = await this.#now(this.#find(nameOrUuid, what), patience(limit), limit);
       limit.signal.throwIfAborted();
       if (now === undefined) throw gone(what, this.title);
       return now;
@@ -282,6 +282,12 @@ class QemuHypervisor implements Hypervisor {
     await this.#settled(until, limit);
   }
 
+  /** The same for one guest: none is gone while somebody who listens has not said who he is. */
+  async #lookFor(isKnown: () => boolean, limit: TimeLimit): Promise<void> {
+    await this.#look(patience(limit), limit);
+    if (!isKnown()) await this.#settled(performance.now() + limit.deadlineMs, limit);
+  }
+
   /** Until each socket's first try is over. */
   async #settled(until: number, limit: TimeLimit): Promise<void> {
     const all = Promise.all([...this.#monitors.values()].map((monitor) => monitor.settled));
@@ -289,10 +295,13 @@ class QemuHypervisor implements Hypervisor {
     limit.signal.throwIfAborted();
   }
 
-  #find(nameOrUuid: string, what: string): KnownGuest {
+  #named(nameOrUuid: string): KnownGuest[] {
     const byUuid = this.#known.get(nameOrUuid.toLowerCase());
-    if (byUuid !== undefined) return byUuid;
-    const [found, ...others] = this.#known.all.filter(({ guest }) => guest.name === nameOrUuid);
+    return byUuid === undefined ? this.#known.all.filter(({ guest }) => guest.name === nameOrUuid) : [byUuid];
+  }
+
+  #find(nameOrUuid: string, what: string): KnownGuest {
+    const [found, ...others] = this.#named(nameOrUuid);
     if (found === undefined) throw gone(what, this.title);
     if (others.length === 0) return found;
     const uuids = [found, ...others].map(({ guest }) => guest.uuid).join(", ");
@@ -362,8 +371,9 @@ class QemuHypervisor implements Hypervisor {
   }
 
   async #of({ uuid, name }: GuestId, what: string, limit: TimeLimit): Promise<KnownGuest> {
-    if (this.#known.get(uuid) === undefined) await this.#look(patience(limit), limit);
-    const known = this.#known.get(uuid);
+    const find = () => this.#known.get(uuid);
+    if (find() === undefined) await this.#lookFor(() => find() !== undefined, limit);
+    const known = find();
     if (known === undefined) throw gone(`${what} (${name}, ${uuid})`, this.title);
     return known;
   }

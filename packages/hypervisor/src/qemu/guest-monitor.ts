@@ -183,6 +183,7 @@ export class GuestMonitor {
       return (await this.#isOver(RETRY_MS)) ? "at once" : "later";
     } catch (error) {
       socket.destroy();
+      this.#again = false; // somebody listens
       if (!this.#closing.signal.aborted) await this.#deaf(noAnswer(printable(this.path), error));
       return "later";
     }
