@@ -104,7 +104,14 @@ test("a webhook gets the alert as JSON, what the guest said escaped, with a key 
 });
 
 test("a webhook that hangs delays no other receiver", async (t) => {
-  const url = await webhook(t, () => {});
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  let isGivenUp = false;
+  const url = await webhook(t, (_, response) => {
+    response.once("close", () => {
+      isGivenUp = true;
+    });
+    ask();
+  });
   const { promise: heard, resolve } = Promise.withResolvers<void>();
   const good = await webhook(t, (_, response) => {
     response.end();
@@ -113,8 +120,44 @@ test("a webhook that hangs delays no other receiver", async (t) => {
   const { journal, sender } = world(t, { dead: { type: "webhook", url }, good: { type: "webhook", url: good } });
   incident(journal, ["dead", "good"]);
   sender.wake();
-  await heard;
-  assert.equal(journal.nextAlertAt(new Set(["good"])) !== undefined, true, "the other still waits");
+  await Promise.all([asked, heard]);
+  assert.equal(isGivenUp, false, "the other still waits");
+});
+
+test("what has arrived is not sent again where the journal could not be told", async (t) => {
+  let posts = 0;
+  const url = await webhook(t, (_, response) => {
+    posts++;
+    response.end();
+  });
+  const { journal, sender } = world(t, { ops: { type: "webhook", url } });
+  const { promise: told, resolve } = Promise.withResolvers<void>();
+  const alertDone = journal.alertDone.bind(journal);
+  let tries = 0;
+  journal.alertDone = (id) => {
+    if (++tries === 1) throw new Error("database or disk is full");
+    alertDone(id);
+    resolve();
+  };
+  incident(journal, ["ops"]);
+  sender.wake();
+  await told;
+  assert.deepEqual([posts, journal.nextAlertAt()], [1, undefined]);
+});
+
+test("an alert that failed 300 times is given up, loudly; its incident stays", async (t) => {
+  const url = await webhook(t, (_, response) => response.writeHead(500).end());
+  const { journal } = world(t, {});
+  incident(journal, ["ops"]);
+  const [alert] = journal.dueAlerts(Date.now());
+  for (let tries = 1; tries < 300; tries++) journal.alertFailed(alert!.id, 0);
+  const { promise: said, resolve } = Promise.withResolvers<string>();
+  const log = pino({}, { write: (line: string) => resolve(JSON.parse(line).msg) });
+  const sender = new AlertSender(journal, new Map([["ops", { type: "webhook", url }]]), "node7", systemClock, log);
+  t.after(() => sender.stop());
+  sender.wake();
+  assert.equal(await said, `an alert is given up: ${new URL(url).host} answered 500`);
+  assert.deepEqual([journal.nextAlertAt(), journal.incidents().length], [undefined, 1]);
 });
 
 test("a command gets the alert on its standard input; one that fails is tried again", async (t) => {
