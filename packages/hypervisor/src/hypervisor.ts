@@ -122,7 +122,10 @@ export interface Screenshot {
 
 /** What a watch tells. Of one guest, in the order in which the hypervisor told it. */
 export type HypervisorEvent =
-  /** Everything from now on is heard. `guests` are all there are; after a loss, `missed` has told what changed. */
+  /**
+   * Everything from now on is heard. `guests` are all there are; after a loss, `missed` has told what changed, and tells a moment later
+   * what the hypervisor did not know itself yet.
+   */
   | {
       readonly type: "connected";
       readonly guests: readonly Guest[];

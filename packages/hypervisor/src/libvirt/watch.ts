@@ -15,6 +15,13 @@ import { type CallOptions, TimeLimit } from "./time-limit.ts";
 const RETRY_MS = 100;
 const RETRY_MAX_MS = 10_000;
 
+/**
+ * Milliseconds until the states are compared once more after a loss, each time, and for which events may wait for that: a libvirtd that
+ * has just started shows an emulator as running that has ended, and tells nobody when it finds out.
+ */
+const LOOK_AGAIN_MS = [1_000, 10_000];
+const LOOK_MS = 2_000;
+
 export type WatchMessage =
   | LibvirtEvent
   /** Every event from now on is heard. `guests` are all there are; at a later connection `missed` tells what changed. */
@@ -48,6 +55,7 @@ export class Watch {
   #heardBefore = false;
   #retryMs = RETRY_MS;
   #retry: NodeJS.Timeout | undefined;
+  #look: NodeJS.Timeout | undefined;
 
   private constructor(
     open: (options: CallOptions) => Promise<RpcConnection>,
@@ -85,6 +93,7 @@ export class Watch {
   close(): void {
     this.#closing.abort();
     clearTimeout(this.#retry);
+    clearTimeout(this.#look);
     this.#connection?.close();
   }
 
@@ -99,16 +108,22 @@ export class Watch {
       if (held === undefined) this.#tell(event);
       else held.push(event);
     });
+    const release = () => {
+      for (const event of held ?? []) this.#tell(event);
+      held = undefined;
+    };
+    const look = async () => {
+      held = [];
+      await this.#compare(connection, { ...within, deadlineMs: LOOK_MS }).catch(() => {}); // its loss is told, its slowness no news
+      if (!this.#closing.signal.aborted) release();
+    };
     try {
       const unsupported = await this.#register(connection, within);
-      const guests = await domains(connectionCaller(connection, within));
-      this.#closing.signal.throwIfAborted();
-      const changes = this.#guests.adopt(guests);
-      if (this.#heardBefore) for (const change of changes) this.#listener({ type: "missed", ...change });
+      const guests = await this.#compare(connection, within);
+      if (this.#heardBefore) this.#lookAgain(LOOK_AGAIN_MS, look);
       this.#heardBefore = true;
       this.#listener({ type: "connected", guests, unsupported });
-      for (const event of held) this.#tell(event);
-      held = undefined;
+      release();
     } catch (error) {
       connection.close();
       throw error;
@@ -116,6 +131,23 @@ export class Watch {
     this.#connection = connection;
     this.#retryMs = RETRY_MS;
     ended.then((error) => this.#lost(error));
+  }
+
+  /** All guests, after what has changed unheard was told. */
+  async #compare(connection: RpcConnection, within: CallOptions): Promise<readonly GuestState[]> {
+    const guests = await domains(connectionCaller(connection, within));
+    this.#closing.signal.throwIfAborted();
+    const changes = this.#guests.adopt(guests);
+    if (this.#heardBefore) for (const change of changes) this.#listener({ type: "missed", ...change });
+    return guests;
+  }
+
+  #lookAgain([first, ...rest]: readonly number[], look: () => Promise<void>): void {
+    if (first === undefined) return;
+    this.#look = setTimeout(() => {
+      this.#lookAgain(rest, look);
+      void look();
+    }, first);
   }
 
   /** The events that this libvirt does not know. */
@@ -142,6 +174,7 @@ export class Watch {
 
   #lost(error: Error): void {
     if (this.#closing.signal.aborted) return;
+    clearTimeout(this.#look);
     const retryMs = this.#retryMs;
     this.#retryMs = Math.min(2 * retryMs, RETRY_MAX_MS);
     this.#listener({ type: "disconnected", error, retryMs });

@@ -379,6 +379,26 @@ test("a connection that ends as the states come is lost like any other", async (
   await next("lifecycle");
 });
 
+test("what a daemon that has just started finds out a moment later, and tells nobody, is told", async (t) => {
+  const guests = new Guests();
+  const one = guest("one", 1);
+  guests.all = [[one, 1, 1]];
+  const { libvirt, daemon } = await opened(t, guests.answer);
+  const { listener, next } = collector();
+  await libvirt.watch(listener);
+  await next("connected");
+  daemon.hangUp();
+  await next("disconnected");
+  await next("connected");
+  const off = { ...one, id: -1 };
+  guests.all = [[off, 5, 3]];
+  assert.deepEqual(await next("missed"), {
+    type: "missed",
+    before: { domain: one, state: "running", reason: "booted" },
+    after: { domain: off, state: "shutoff", reason: "crashed" },
+  });
+});
+
 test("events that come before the states are known are told after them", async (t) => {
   const guests = new Guests();
   const one = guest("one", 1);
