@@ -34,10 +34,10 @@ class WrongWrite extends Model {
   }
 }
 
-/** Its ib700 is one second slow at code 15. */
+/** Its ib700 takes 30 s at code 15, not none. */
 class WrongTime extends Model {
   override write(step: WriteStep): void {
-    super.write(step.space === "io" && step.value === 0xfn ? { ...step, value: 0xen } : step);
+    super.write(step.space === "io" && step.value === 0xfn ? { ...step, value: 0x0n } : step);
   }
 }
 
@@ -59,11 +59,15 @@ class WrongHalt extends Model {
   }
 }
 
+/** Once, of a timer of 4 times 0.6 s. */
+const EXPIRY = "pass 900 ms; pass 900 ms; pass 900 ms";
+
+/** A busy machine makes a step of time longer by a second and more: none of these models is right by then. */
 const wrong = [
   [
     "that takes a preload of 16 bits fires where QEMU does not",
     WrongWrite,
-    "unlock; mem16[0x0] := 0x0; unlock; mem32[0x4] := 0x0; cfg16[0x60] := 0x5; cfg8[0x68] := 0x2; pass 1 ms",
+    "unlock; mem16[0x0] := 0x0; unlock; mem32[0x4] := 0x0; cfg16[0x60] := 0x1; cfg8[0x68] := 0x2; pass 1 ms",
     /the model shows: fire\n/,
   ],
   [
@@ -75,7 +79,7 @@ const wrong = [
   [
     "that forgets what it should not misses QEMU's fire",
     WrongHalt,
-    "gcs32[0x0] := 0x0; io16[0x672] := 0x401; io16[0x660] := 0x1; pass 700 ms; io16[0x668] := 0x800; io16[0x668] := 0x0; pass 700 ms",
+    `gcs32[0x0] := 0x0; io16[0x672] := 0x404; io16[0x660] := 0x1; ${EXPIRY}; io16[0x668] := 0x800; io16[0x668] := 0x0; ${EXPIRY}`,
     /the model shows: nothing\n.*: fire"\]$/s,
   ],
 ] as const;
