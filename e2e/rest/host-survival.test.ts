@@ -146,4 +146,5 @@ test("a corrupt journal is kept aside, said loudly, and a new one begun", async 
     /the journal was corrupt; it is kept aside, and a new one begun keptAside=\S+journal\.db\.corrupt-\S+/,
   );
   await witness.said(/web: found paused by its watchdog/);
+  assert.equal((await witness.status()).corruptJournals.length, 1, "for who does not read the log");
 });

@@ -1,12 +1,13 @@
 /** `bernard host` and the commands that ask it, as a person runs them, beside a real libvirtd with a real guest. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { Libvirt } from "@bernard/hypervisor/libvirt";
 import { guestXml, sessionDaemon } from "@bernard/hypervisor/test-daemon";
 import { run } from "@bernard/tools";
+import { daemonTrouble } from "../src/daemon-trouble.ts";
 import { runBernard, startBernard } from "./run-bernard.ts";
 
 const daemon = await sessionDaemon({ after });
@@ -148,6 +149,29 @@ test("a configuration with which nothing can be started is not taken", async (t)
   host.child.kill("SIGHUP");
   await logged(host, "not reloaded, the old configuration holds");
   assert.equal((await ask("status")).code, 0);
+});
+
+test("what a daemon in trouble cannot tell is told first, by the report, too", async (t) => {
+  const { dir, config, host, ask } = await hostOf(t, "corrupt");
+  await logged(host, "nothing is touched");
+  host.child.kill("SIGTERM");
+  await host.ended;
+  await writeFile(join(dir, "state/journal.db"), "no journal ".repeat(10_000));
+  await logged(startBernard(t, "host", "--config", config), "nothing is touched");
+  const [report, status] = [await ask("report"), await ask("status")];
+  assert.deepEqual([report.code, status.code], [1, 1]);
+  const told =
+    /^A JOURNAL WAS CORRUPT, its incidents are not here: move (\S+journal\.db\.corrupt-\S+) away, or delete it\nno/m;
+  assert.match(report.stdout, told);
+  await rm(told.exec(status.stdout)![1]!);
+  assert.deepEqual([(await ask("report")).code, (await ask("status")).code], [0, 0]);
+  assert.deepEqual(
+    daemonTrouble({ isConnected: false, journalTrouble: "database or disk is full", corruptJournals: [] }),
+    [
+      "NOT CONNECTED: what happens now is found when the hypervisor is heard again",
+      "THE JOURNAL IS NOT WRITTEN, the newest incidents are not here: database or disk is full",
+    ],
+  );
 });
 
 test("--check tells a right configuration from a wrong one", async (t) => {

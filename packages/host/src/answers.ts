@@ -1,11 +1,12 @@
 /** What the API is answered, out of the daemon's parts. */
 import type { ApiHost } from "./api/server.ts";
 import type { Clock } from "./daemon/clock.ts";
-import { isUnprotected, reportView } from "./daemon/views.ts";
+import { type DaemonState, isUnprotected, reportView } from "./daemon/views.ts";
 import type { Witness } from "./daemon/witness.ts";
 import type { EvidenceStore } from "./evidence/evidence-store.ts";
 import { exportDirectory } from "./evidence/export.ts";
 import type { Journal } from "./journal/journal.ts";
+import { corruptJournals } from "./journal/open-journal.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** Incidents that one report counts at most. */
@@ -14,6 +15,8 @@ const REPORT_INCIDENTS = 100_000;
 interface AnswerParts {
   readonly version: string;
   readonly host: string;
+  /** The state directory. */
+  readonly state: string;
   readonly startedAt: number;
   /** The hypervisor's title. */
   readonly hypervisor: string;
@@ -27,14 +30,19 @@ interface AnswerParts {
 
 export function answers(parts: AnswerParts): ApiHost {
   const { version, host, startedAt, hypervisor, readOnly, clock, journal, evidence, metrics, witness } = parts;
+  const daemon = (): DaemonState => ({
+    isConnected: witness.isConnected,
+    journalTrouble: witness.journalTrouble ?? null,
+    corruptJournals: corruptJournals(parts.state),
+  });
   return {
     status() {
       const guests = witness.guests();
       return {
+        ...daemon(),
         version,
         host,
         hypervisor,
-        isConnected: witness.isConnected,
         readOnly,
         startedAt,
         guests: guests.length,
@@ -42,13 +50,12 @@ export function answers(parts: AnswerParts): ApiHost {
         unprotected: guests.filter(isUnprotected).length,
         muted: guests.filter(({ mutedUntil }) => mutedUntil !== null).map(({ name }) => name),
         open: journal.openIncidents(),
-        journalTrouble: witness.journalTrouble ?? null,
       };
     },
     guests: () => witness.guests(),
     report(since) {
       const incidents = journal.incidents({ since, limit: REPORT_INCIDENTS });
-      return reportView(host, since, clock.date(), incidents, witness.guests());
+      return reportView(host, since, clock.date(), incidents, witness.guests(), daemon());
     },
     incidents: (filter) => journal.incidents(filter),
     async incident(id) {

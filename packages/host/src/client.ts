@@ -1,7 +1,7 @@
 /** The daemon as its clients see it: light, for commands that only ask. */
 export { HostClient } from "./api/client.ts";
 export type { IncidentView } from "./api/server.ts";
-export type { GuestView, ReportView, StatusView } from "./daemon/views.ts";
+export type { DaemonState, GuestView, ReportView, StatusView } from "./daemon/views.ts";
 export type { KeptIncident } from "./journal/journal.ts";
 
 /** The daemon's socket where its configuration says nothing else. */

@@ -106,7 +106,7 @@ export async function startHost(config: HostConfig, version: string, log: Logger
       () => api.guests(),
     );
     const api = answers({
-      ...{ version, host, startedAt, hypervisor: hypervisor.title, readOnly: config["read-only"] },
+      ...{ version, host, state: config.state, startedAt, hypervisor: hypervisor.title, readOnly: config["read-only"] },
       ...{ clock, journal, evidence, metrics, witness },
     });
     // A daemon that was killed may have left an incident without its evidence.

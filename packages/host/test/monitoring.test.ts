@@ -37,7 +37,7 @@ test("every sign has its page in the runbook, every page its sign, and the index
 
 const status: StatusView = {
   ...{ version: "1", host: "a", hypervisor: "b", isConnected: true, readOnly: true, startedAt: 0 },
-  ...{ guests: 0, running: 0, unprotected: 0, muted: [], open: [], journalTrouble: null },
+  ...{ guests: 0, running: 0, unprotected: 0, muted: [], open: [], journalTrouble: null, corruptJournals: [] },
 };
 
 test("rules and board read metrics that the daemon has, and pages that are there", async () => {

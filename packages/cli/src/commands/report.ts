@@ -2,6 +2,7 @@
 import type { ReportView } from "@bernard/host/client";
 import { printable } from "@bernard/protocol";
 import { Command, Option } from "commander";
+import { daemonTrouble } from "../daemon-trouble.ts";
 import { clientOf, type HostFlags, query, socketOption } from "../host-option.ts";
 import { incidentRows } from "../incident-words.ts";
 import { json, table } from "../print.ts";
@@ -21,13 +22,16 @@ export function reportCommand(): Command {
     )
     .addOption(socketOption())
     .option("--json", "print a JSON object")
-    .addHelpText("after", "\nExit code: 0 nothing to tell, 1 something is, 3 the daemon does not run.")
+    .addHelpText(
+      "after",
+      "\nExit code: 0 nothing to tell, 1 something is, or the daemon is in trouble, 3 the daemon does not run.",
+    )
     .action(async (flags: Flags) => {
       const report = await clientOf(flags).get<ReportView>(query("/v1/report", { since: flags.since }));
       const sections = sectionsOf(report);
       if (flags.json === true) console.log(json(report));
       else for (const line of inWords(report, sections)) console.log(printable(line));
-      process.exitCode = sections.some(([, guests]) => guests.length > 0) || report.ofHost.length > 0 ? 1 : 0;
+      process.exitCode = isQuiet(report, sections) && daemonTrouble(report).length === 0 ? 0 : 1;
     });
 }
 
@@ -48,13 +52,17 @@ function sectionsOf(report: ReportView): Section[] {
 }
 
 function inWords(report: ReportView, sections: readonly Section[]): string[] {
-  const lines = [`${report.host}, ${clockTime(report.since)} to ${clockTime(report.until)}`];
+  const period = `${report.host}, ${clockTime(report.since)} to ${clockTime(report.until)}`;
+  const lines = [period, ...daemonTrouble(report)];
   for (const [title, guests] of sections) {
     if (guests.length === 0) continue;
     lines.push("", `${guests.length} ${title}`, ...guests.map((guest) => `  ${guest}`));
   }
   if (report.ofHost.length > 0) lines.push("", "of the host itself", ...table(incidentRows(report.ofHost)));
-  return lines.length === 1
-    ? [...lines, "nothing to tell: no guest fired, hung or looped, all that run have a watchdog device"]
-    : lines;
+  if (isQuiet(report, sections))
+    lines.push("nothing to tell: no guest fired, hung or looped, all that run have a watchdog device");
+  return lines;
 }
+
+const isQuiet = ({ ofHost }: ReportView, sections: readonly Section[]): boolean =>
+  ofHost.length === 0 && sections.every(([, guests]) => guests.length === 0);

@@ -2,6 +2,7 @@
 import type { StatusView } from "@bernard/host/client";
 import { printable } from "@bernard/protocol";
 import { Command } from "commander";
+import { daemonTrouble } from "../daemon-trouble.ts";
 import { clientOf, type HostFlags, socketOption } from "../host-option.ts";
 import { incidentRows } from "../incident-words.ts";
 import { json, table } from "../print.ts";
@@ -20,7 +21,7 @@ export function statusCommand(): Command {
       const status = await clientOf(flags).get<StatusView>("/v1/status");
       const lines = flags.json === true ? [json(status)] : inWords(status).map(printable);
       for (const line of lines) console.log(line);
-      process.exitCode = status.isConnected && status.journalTrouble === null && status.open.length === 0 ? 0 : 1;
+      process.exitCode = daemonTrouble(status).length === 0 && status.open.length === 0 ? 0 : 1;
     });
 }
 
@@ -28,9 +29,9 @@ function inWords(status: StatusView): string[] {
   const { host, hypervisor, guests, running, unprotected, muted, open } = status;
   const looks = status.readOnly ? ", looking only" : "";
   return [
-    `${host}: ${hypervisor}${status.isConnected ? "" : ", NOT CONNECTED"}${looks}, since ${clockTime(status.startedAt)}`,
+    `${host}: ${hypervisor}${looks}, since ${clockTime(status.startedAt)}`,
     `guests: ${guests}, on: ${running}, of these without a watchdog device: ${unprotected}`,
-    ...(status.journalTrouble === null ? [] : [`THE JOURNAL IS NOT WRITTEN: ${status.journalTrouble}`]),
+    ...daemonTrouble(status),
     ...(muted.length === 0 ? [] : [`muted: ${muted.join(", ")}`]),
     ...(open.length === 0 ? ["no incident is open"] : table(incidentRows(open))),
   ];

@@ -21,12 +21,21 @@ export interface GuestView {
   readonly incident: number | null;
 }
 
-export interface StatusView {
+/** What keeps the daemon from seeing or keeping all. */
+export interface DaemonState {
+  /** Whether the hypervisor is heard. */
+  readonly isConnected: boolean;
+  /** Why the journal is not written; null: it is. */
+  readonly journalTrouble: string | null;
+  /** Journals that were kept aside, until somebody takes them away. */
+  readonly corruptJournals: readonly string[];
+}
+
+export interface StatusView extends DaemonState {
   readonly version: string;
   readonly host: string;
   /** What it watches: `libvirt at qemu:///system`. */
   readonly hypervisor: string;
-  readonly isConnected: boolean;
   /** Whether it only looks: then no guest's own words, no screen. */
   readonly readOnly: boolean;
   readonly startedAt: number;
@@ -36,12 +45,10 @@ export interface StatusView {
   readonly unprotected: number;
   readonly muted: readonly string[];
   readonly open: readonly KeptIncident[];
-  /** Null: it is written. */
-  readonly journalTrouble: string | null;
 }
 
 /** The page of each morning. Guests by name, the ones with most to tell first. */
-export interface ReportView {
+export interface ReportView extends DaemonState {
   readonly host: string;
   readonly since: number;
   readonly until: number;
@@ -97,6 +104,7 @@ export function reportView(
   until: number,
   incidents: readonly KeptIncident[],
   guests: readonly GuestView[],
+  daemon: DaemonState,
 ): ReportView {
   const counted = (part: keyof typeof PARTS): Counted[] => {
     const found = new Map<string, Counted>();
@@ -113,6 +121,7 @@ export function reportView(
       .map(({ name }) => name)
       .toSorted();
   return {
+    ...daemon,
     host,
     since,
     until,

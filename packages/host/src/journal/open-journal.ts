@@ -1,5 +1,5 @@
 /** Opens the journal of a state directory; one that is no journal any more is kept aside, and a new one begun. */
-import { existsSync, renameSync } from "node:fs";
+import { existsSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "@bernard/tools";
 import { Database, isBusy, isCorrupt } from "./database.ts";
@@ -7,6 +7,9 @@ import { Journal } from "./journal.ts";
 import { migrate } from "./schema.ts";
 
 const FILE = "journal.db";
+
+/** Between the file's name and the time at which it was kept aside. */
+const ASIDE = ".corrupt-";
 
 export interface OpenedJournal {
   readonly journal: Journal;
@@ -28,12 +31,19 @@ export function openJournal(stateDir: string, now: Date): OpenedJournal {
     }
     if (!isCorrupt(error)) throw notOpened(path, error);
   }
-  const keptAside = `${path}.corrupt-${now.toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
+  const keptAside = `${path}${ASIDE}${now.toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
   for (const suffix of ["", "-wal", "-shm"]) {
     if (existsSync(path + suffix)) renameSync(path + suffix, keptAside + suffix);
   }
   return { journal: checked(path), keptAside };
 }
+
+/** Those that are kept aside, the oldest first. */
+export const corruptJournals = (stateDir: string): string[] =>
+  readdirSync(stateDir)
+    .filter((name) => name.startsWith(`${FILE}${ASIDE}`) && !/-(?:wal|shm)$/.test(name))
+    .toSorted()
+    .map((name) => join(stateDir, name));
 
 function checked(path: string): Journal {
   const db = new Database(path);
