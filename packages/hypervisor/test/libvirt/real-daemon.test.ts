@@ -227,7 +227,8 @@ suite("a fire", { concurrency: 2 }, () => {
         const all = ours.flatMap(asPython);
         while (theirs().length < all.length && !t.signal.aborted)
           await new Promise((resolve) => setTimeout(resolve, 5));
-        assert.deepEqual(theirs(), all);
+        // A monitor that breaks as its emulator is ended may be told after that end, when ours is closed.
+        assert.deepEqual(theirs().slice(0, all.length), all);
       });
     }
   }
