@@ -37,6 +37,13 @@ const lifecycle = (change: string, detail: string, guest: Guest): Lifecycle => (
   guest,
 });
 
+/** A line of the log. */
+interface Said {
+  readonly msg: string;
+  readonly guest?: string;
+  readonly incidents?: number;
+}
+
 /** One turn of the event loop: what was answered at once has been heard. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -47,6 +54,7 @@ function stage(
     isLibvirtStuck = (): boolean => false,
     watchdogs = (): Hardware["watchdogs"] => [],
     record = false,
+    said = [] as Said[],
   } = {},
 ) {
   const dir = mkdtempSync(join(tmpdir(), "bernard-witness-"));
@@ -91,7 +99,7 @@ function stage(
       clock,
       settings: DEFAULTS,
       nextIncident: journal.nextIncident,
-      log: pino({ level: "silent" }),
+      log: pino({}, { write: (line: string) => said.push(JSON.parse(line)) }),
       hostBoot: "b",
       receivers: ["ops"],
       recordFile,
@@ -156,6 +164,46 @@ test("a disk that is full for long keeps out what was too much, and nothing that
   assert.deepEqual(
     kept.filter(({ signs }) => signs.length === 0),
     [],
+  );
+});
+
+test("the log names the guest at every sign of it, and at the end of its incident, which a restart does not hide", async (t) => {
+  const said: Said[] = [];
+  const { has, start } = stage(t, { said });
+  const web = guestOf("web");
+  has(web);
+  const first = await start();
+  for (let fires = 0; fires < DEFAULTS.loopEnds; fires++) {
+    first.tell(fire(web));
+    first.tick(DEFAULTS.calmMs / 2);
+  }
+  first.stop();
+  const { tick } = await start();
+  tick(DEFAULTS.calmMs);
+  assert.deepEqual(
+    said.filter((line) => "incident" in line).map(({ guest, msg }) => [guest, msg]),
+    [
+      ["web", "its watchdog fired; action reset"],
+      ["web", "3 ends within 60 min"],
+      ["web", "the incident is over"],
+    ],
+  );
+});
+
+test("a daemon that ends while its disk is full says what is lost with it", async (t) => {
+  const said: Said[] = [];
+  let isFull = false;
+  const { has, start } = stage(t, { said, isFull: () => isFull });
+  const web = guestOf("web");
+  has(web);
+  const { tell, tick, stop } = await start();
+  tick();
+  isFull = true;
+  tell(fire(web));
+  stop();
+  assert.deepEqual(
+    said.slice(-1).map(({ msg, incidents }) => [msg, incidents]),
+    [["what memory kept of incidents is lost", 1]],
   );
 });
 

@@ -74,6 +74,13 @@ export class JournalWriter {
     }
   }
 
+  /** The last time: what cannot be written now is lost. */
+  end(): void {
+    this.write([]);
+    const incidents = this.#effects.filter(({ type }) => type === "open").length;
+    if (this.#effects.length > 0) this.#parts.log.error({ incidents }, "what memory kept of incidents is lost");
+  }
+
   #noteFacts(uuid: string): void {
     const record = this.#recordOf(uuid);
     if (record === undefined) {

@@ -45,6 +45,8 @@ export class Witness {
   readonly #writer: JournalWriter;
   readonly #hardware: GuestHardware;
   #record: InputLog | undefined;
+  /** Whose each open incident is, for the log. */
+  readonly #names = new Map<number, string>();
   #isConnected = false;
   #ticking: NodeJS.Timeout | undefined;
   #watch: { close(): void } | undefined;
@@ -56,6 +58,7 @@ export class Witness {
     this.#writer = new JournalWriter(parts, (uuid) => this.#engine.record(uuid));
     this.#writer.write(restore(this.#engine, parts, parts.hypervisor.abilities.has("channel")));
     this.#hardware = new GuestHardware(parts.hypervisor, this.#engine, (uuid, input) => this.tell(uuid, input));
+    for (const { incident } of this.open()) this.#names.set(incident.id, incident.name);
     if (parts.recordFile !== undefined) this.#record = new InputLog(parts.recordFile, this.#engine);
   }
 
@@ -74,7 +77,7 @@ export class Witness {
     clearInterval(this.#ticking);
     this.#watch?.close();
     this.#record?.close();
-    this.#writer.write([]);
+    this.#writer.end();
     this.#isStopped = true;
   }
 
@@ -173,14 +176,22 @@ export class Witness {
     switch (effect.type) {
       case "open": {
         const { id, name, signs } = effect.incident;
+        this.#names.set(id, name);
         log.warn({ incident: id, guest: name, sign: signs[0]?.sign }, signs[0]?.detail);
         break;
       }
       case "sign":
-        log.warn({ incident: effect.id, sign: effect.sign.sign }, effect.sign.detail);
+        log.warn(
+          { incident: effect.id, guest: this.#names.get(effect.id), sign: effect.sign.sign },
+          effect.sign.detail,
+        );
         break;
       case "close":
-        log.info({ incident: effect.id, outcome: effect.outcome }, "the incident is over");
+        log.info(
+          { incident: effect.id, guest: this.#names.get(effect.id), outcome: effect.outcome },
+          "the incident is over",
+        );
+        this.#names.delete(effect.id);
         break;
       case "evidence": {
         const guest = this.#engine.record(effect.uuid)?.guest;
