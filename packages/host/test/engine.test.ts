@@ -415,9 +415,9 @@ const stories: readonly Story[] = [
       [5, hello("a")],
       [10, lifecycle("suspended", "paused", guest("paused", "user"))],
       [1000, lifecycle("resumed", "unpaused", guest("running", "unpaused"))],
-      ...beats(1025, 1100),
+      ...beats(1140, 1200),
     ],
-    until: 1100,
+    until: 1200,
     told: [],
   },
   {
@@ -521,6 +521,45 @@ const stories: readonly Story[] = [
       "300 would quarantine",
       "320 close: back",
     ],
+  },
+  {
+    title: "a guest that announces its reboot, and whose watchdog fires on the way, has ended once",
+    happens: [
+      [0, seen("running")],
+      ...[100, 180].flatMap(
+        (atS) =>
+          [
+            [atS, lastWords(true, "reboot")],
+            [atS + 15, fire("reset")],
+            [atS + 15, reset],
+            [atS + 40, hello(`${atS}`)],
+          ] as const,
+      ),
+      ...beats(230, 300),
+    ],
+    until: 300,
+    told: [100, 180].flatMap((atS) => [
+      `${atS} open last-words: disk:/: writes fail; it ends itself (reboot)`,
+      `${atS} alert last-words`,
+      `${atS + 15} and fire: its watchdog fired; action reset`,
+      `${atS + 15} alert fire`,
+      `${atS + 40} close: back`,
+    ]),
+  },
+  {
+    title: "what ended more than an hour ago is no part of a loop",
+    happens: [
+      [0, seen("running")],
+      [100, fire("reset")],
+      [1900, fire("reset")],
+      [3701, fire("reset")],
+    ],
+    until: 3800,
+    told: [100, 1900, 3701].flatMap((atS) => [
+      `${atS} open fire: its watchdog fired; action reset`,
+      `${atS} alert fire`,
+      `${atS + 60} close: calm`,
+    ]),
   },
   {
     title: "a mute records, and says nothing",

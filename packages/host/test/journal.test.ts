@@ -119,6 +119,28 @@ test("incidents are found by guest and by time", (t) => {
   assert.deepEqual(ids({ guest: "bb" }), [2]);
   assert.deepEqual(ids({ since: START + 1000 }), [3, 2]);
   assert.deepEqual(ids({ limit: 1 }), [3]);
+  const sign: Sign = { sign: "fire", at: 500, detail: "" };
+  const still = { id: 4, uuid: "cc", name: "c", signs: [sign], lastSignAt: 500 };
+  journal.commit([{ type: "open", incident: still }], [], [], calendar);
+  assert.deepEqual(ids({ since: START + 1000 }), [4, 3, 2], "what is open, however long");
+});
+
+test("what a receiver was told is forgotten with the incidents of its time", (t) => {
+  const { journal } = openJournal(stateDir(t), NOW);
+  t.after(() => journal.close());
+  const isToldAgain = (id: number) => {
+    const steps: Effect[] = [
+      { type: "open", incident: { id, uuid: UUID, name: "web-1", signs: [fired], lastSignAt: 1000 } },
+      { type: "alert", id, sign: fired },
+    ];
+    journal.commit(steps, [], ["ops"], calendar);
+    return journal.dueAlerts(START + 1000).some(({ incident }) => incident === id);
+  };
+  assert.equal(isToldAgain(1), true);
+  journal.alertDone(journal.dueAlerts(START + 1000)[0]!.id);
+  assert.equal(isToldAgain(2), false, "within a while");
+  journal.forgetIncidents(START + 2000);
+  assert.equal(isToldAgain(3), true);
 });
 
 test("a step that cannot be written leaves nothing of itself", (t) => {
