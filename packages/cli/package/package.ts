@@ -49,11 +49,19 @@ async function entriesOf(bundle: Bundle, time: number): Promise<Entry[]> {
     plain(`${docs}/LICENSE`, await readFile(join(root, "LICENSE"))),
     zipped(`${docs}/changelog.gz`, await template("changelog")),
     plain(`${docs}/copyright`, await template("copyright")),
+    ...(await folder(`${docs}/monitoring`, "packages/host/monitoring")),
+    ...(await folder(`${docs}/runbook`, "docs/host/runbook")),
     zipped(`${docs}/node-license.gz`, await readFile(join(NODE, "LICENSE"))),
     zipped(`${docs}/third-party.gz`, bundle.licenses),
     zipped("usr/share/man/man1/bernard.1.gz", await page("bernard.1")),
     zipped("usr/share/man/man5/host.yaml.5.gz", await page("host.yaml.5")),
   ];
+}
+
+/** All files of a folder of the repository, under `path`. */
+async function folder(path: string, from: string): Promise<Entry[]> {
+  const names = (await readdir(join(root, from))).toSorted();
+  return await Promise.all(names.map(async (name) => plain(`${path}/${name}`, await readFile(join(root, from, name)))));
 }
 
 /** The maintainer scripts, with the functions that both package formats share. */

@@ -137,6 +137,14 @@ suite("the packages of bernard", () => {
     assert.equal(newest("GLIBCXX"), "3.4.21");
   });
 
+  test("a host has the runbook, the alert rules that name its pages, and the board", async () => {
+    const rules = await textOf("usr/share/doc/bernard/monitoring/bernard.rules.yaml");
+    const pages = [...rules.matchAll(/runbook: \/(\S+)/g)].map(([, page]) => page!);
+    assert.ok(pages.length > 0);
+    for (const page of pages) assert.match(await textOf(page), /^# /);
+    assert.ok(JSON.parse(await textOf("usr/share/doc/bernard/monitoring/bernard.grafana.json")).panels.length > 0);
+  });
+
   test("version and changelog agree", async () => {
     const changes = gunzipSync(await readFile(at("usr/share/doc/bernard/changelog.gz"))).toString();
     assert.equal(/^bernard \((\S+)\)/.exec(changes)?.[1], VERSION);
