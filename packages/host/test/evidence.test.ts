@@ -83,6 +83,16 @@ test("what is just being taken, or was when the daemon was killed, is not shown"
   assert.deepEqual(await evidence.files("a", 1), [{ path: "fire/it", bytes: 1 }]);
 });
 
+test("evidence is there when it was taken to the end, and not before: what a killed daemon began is taken again", async (t) => {
+  const meanwhile: boolean[] = [];
+  const { evidence } = store(t, async () => {
+    meanwhile.push(evidence.has("a", 1, "fire"));
+    return { file: "it", bytes: Buffer.alloc(1) };
+  });
+  await evidence.take(1, "fire", sceneOf("a"));
+  assert.deepEqual([...meanwhile, evidence.has("a", 1, "fire")], [false, true]);
+});
+
 test("so much at once is tidied at once", async (t) => {
   const { evidence } = store(t, bytes(100));
   assert.equal(evidence.isUntidy, false);
