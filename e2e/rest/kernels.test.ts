@@ -5,16 +5,17 @@ import type { GuestMessage } from "@bernard/protocol";
 import { buildImage, failDisk, freeze, type Kernel, QUICK_HOLD_S, type TestGuest, watchRescue } from "@bernard/testbed";
 import { bootFedGuest, DAEMON, DEADLINES, fires, isBeat, printed, sh, ticks } from "../stage.ts";
 
+/** At which of its steps the probe meets the end of its file system is chance; 6.1 refuses what is under way then with EIO. */
 const kernels: readonly { readonly kernel: Kernel; readonly uname: RegExp; readonly cause: RegExp }[] = [
   {
     kernel: "6.12",
     uname: /^6\.12\.\S+ x86_64$/,
-    cause: /^disk:\/data: \/data refuses writes: EIO at create, errors_count /,
+    cause: /^disk:\/data: \/data refuses writes: EIO at \w+, errors_count /,
   },
   {
     kernel: "i386",
     uname: /^6\.1\.\S+ i686$/,
-    cause: /^disk:\/data: \/data refuses writes: EROFS at create, errors_count /,
+    cause: /^disk:\/data: \/data refuses writes: (EROFS|EIO) at \w+, errors_count /,
   },
 ];
 
