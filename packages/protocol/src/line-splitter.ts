@@ -8,7 +8,7 @@ const decoder = new TextDecoder();
 export class LineSplitter {
   readonly #maxLineBytes: number;
   /** The unfinished line; grows by doubling up to the limit, so that tiny chunks cost no more than large ones. */
-  #held = new Uint8Array(256);
+  #held = new Uint8Array();
   #length = 0;
   #skipping = false;
   #overlong = 0;
@@ -35,15 +35,26 @@ export class LineSplitter {
     while (start < chunk.length) {
       const newline = chunk.indexOf(NEWLINE, start);
       const end = newline === -1 ? chunk.length : newline;
-      this.#hold(chunk.subarray(start, end));
-      if (newline !== -1) {
-        if (!this.#skipping) lines.push(decoder.decode(this.#held.subarray(0, this.#length)));
-        this.#length = 0;
-        this.#skipping = false;
+      const part = chunk.subarray(start, end);
+      if (newline === -1) this.#hold(part);
+      else {
+        const line = this.#end(part);
+        if (line !== undefined) lines.push(decoder.decode(line));
       }
       start = end + 1;
     }
     return lines;
+  }
+
+  /** The line that `part` ends, as bytes until the next call; undefined where it was too long. One that came whole is not copied. */
+  #end(part: Uint8Array): Uint8Array | undefined {
+    const isWhole = this.#length === 0 && part.length < this.#maxLineBytes;
+    if (!isWhole) this.#hold(part);
+    const line = isWhole ? part : this.#held.subarray(0, this.#length);
+    const isOverlong = this.#skipping;
+    this.#length = 0;
+    this.#skipping = false;
+    return isOverlong ? undefined : line;
   }
 
   #hold(part: Uint8Array): void {

@@ -57,6 +57,18 @@ const refused: readonly [what: string, line: string, problem: RegExp][] = [
     JSON.stringify({ ...beat, checks: [{ ...check, readings: { a: "b" } }] }),
     /^checks\.0\.readings\.a: /,
   ],
+  ["readings in a list", JSON.stringify({ ...beat, checks: [{ ...check, readings: [1] }] }), /^checks\.0\.readings: /],
+  ["no readings", JSON.stringify({ ...beat, checks: [{ ...check, readings: null }] }), /^checks\.0\.readings: /],
+  [
+    "an infinite reading",
+    JSON.stringify({ ...beat, checks: [{ ...check, readings: { a: 99 } }] }).replace(":99}", ":1e999}"),
+    /^checks\.0\.readings\.a: /,
+  ],
+  [
+    "too long a reading's name",
+    JSON.stringify({ ...beat, checks: [{ ...check, readings: { ["r".repeat(MAX_NAME_LENGTH + 1)]: 1 } }] }),
+    /^checks\.0\.readings\.r+: too long/,
+  ],
   [
     "too many readings",
     JSON.stringify({ ...beat, checks: [{ ...check, readings: many(MAX_READINGS + 1) }] }),
