@@ -35,6 +35,21 @@ test("a reading that comes later, or is missing, is null where no beat said it",
   ]);
 });
 
+test("each value stands in its column, whichever readings come later, change or end", () => {
+  const ring = new BeatRing();
+  ring.push(1_000, beat(1, [check("memory", { full: 0 }), check("disk:/", { waiting: 0, frozen: 1 })]));
+  ring.push(2_000, beat(1, [check("memory", { full: 0, some: 7 }), check("disk:/", { waiting: 3, frozen: 1 })]));
+  ring.push(3_000, beat(1, [check("disk:/", { waiting: 0, frozen: 1 })]));
+  const { columns, rows } = ring.table(3_000);
+  const told = rows.map((row) => Object.fromEntries(columns.map((column, i) => [column, row[i]])));
+  const always = { late_rounds: 0, worst_late_ms: 0.5, feeds: 1, "disk:/ verdict": 1, "disk:/ frozen": 1 };
+  assert.deepEqual(told, [
+    { ms_before: 2_000, ...always, "memory verdict": 1, "memory full": 0, "memory some": null, "disk:/ waiting": 0 },
+    { ms_before: 1_000, ...always, "memory verdict": 1, "memory full": 0, "memory some": 7, "disk:/ waiting": 3 },
+    { ms_before: 0, ...always, "memory verdict": null, "memory full": null, "memory some": null, "disk:/ waiting": 0 },
+  ]);
+});
+
 test("the last beats are kept, the oldest first", () => {
   const ring = new BeatRing();
   for (let i = 1; i <= BEATS + 30; i++) ring.push(i, beat(i));

@@ -9,33 +9,39 @@ const COLUMNS_MAX = 96;
 
 const VERDICTS: Readonly<Record<Verdict, number>> = { healthy: 0, failing: 1, failed: 2 };
 
-/** What is not there yet takes no memory: a table begins with so many rows, and they double. */
-const ROWS_FIRST = 25;
+/** Rows of one block of the table: what is not there yet takes no memory, and what is there does not move as more comes. */
+const BLOCK_ROWS = 50;
+
+/** In place of a check's name, of what no check has read. */
+const OWN = undefined;
+
+/** What the beat at hand says in each column. */
+const said = new Float64Array(COLUMNS_MAX);
 
 export class BeatRing {
   /** Milliseconds of the host's clock. */
   readonly #at = new Float64Array(BEATS);
-  /** Of each reading. */
-  readonly #columns = new Map<string, number>();
-  /** One table, for a thousand guests' small arrays would take several times the memory: `#rows` of `#width` values. */
-  #values = new Float32Array(0);
-  #rows = 0;
+  /** The number of each reading's column, by its check. */
+  readonly #columns = new Map<string | undefined, Map<string, number>>();
+  /** What each column said in its first row: of most readings all that there is to keep. */
+  readonly #first: number[] = [];
+  /** Where in the table a column is that did not always say the same. */
+  readonly #places: (number | undefined)[] = [];
+  /** The table, in blocks of rows of `#width` values: arrays of each column's would take several times the memory. */
+  #blocks: Float32Array[] = [];
   #width = 0;
   #count = 0;
 
   push(at: number, beat: Beat): void {
-    if (this.#count >= this.#rows && this.#rows < BEATS) {
-      this.#resize(Math.min(BEATS, this.#rows === 0 ? ROWS_FIRST : 2 * this.#rows), this.#width);
-    }
+    this.#read(beat);
     const row = this.#count++ % BEATS;
     this.#at[row] = at;
-    this.#values.fill(Number.NaN, row * this.#width, (row + 1) * this.#width);
-    this.#set(row, "late_rounds", beat.late_rounds);
-    this.#set(row, "worst_late_ms", beat.worst_late_ms);
-    this.#set(row, "feeds", beat.feeds);
-    for (const { name, verdict, readings } of beat.checks) {
-      this.#set(row, `${name} verdict`, VERDICTS[verdict]);
-      for (const reading in readings) this.#set(row, `${name} ${reading}`, readings[reading] ?? Number.NaN);
+    this.#blocks[Math.floor(row / BLOCK_ROWS)] ??= new Float32Array(BLOCK_ROWS * this.#width);
+    for (let column = 0; column < this.#first.length; column++) {
+      const value = said[column]!;
+      if (this.#places[column] === undefined && !Object.is(value, this.#first[column])) this.#spread(column);
+      const place = this.#places[column];
+      if (place !== undefined) this.#blockOf(row)[this.#index(row, place)] = value;
     }
   }
 
@@ -44,31 +50,67 @@ export class BeatRing {
     const kept = Math.min(this.#count, BEATS);
     const rows = Array.from({ length: kept }, (_, i) => {
       const row = (this.#count - kept + i) % BEATS;
-      const start = row * this.#width;
-      const values = this.#values.subarray(start, start + this.#columns.size);
+      const values = this.#first.map((first, column) => {
+        const place = this.#places[column];
+        return place === undefined ? first : this.#blockOf(row)[this.#index(row, place)]!;
+      });
       return [now - (this.#at[row] ?? now), ...values].map((value) => (Number.isNaN(value) ? null : value));
     });
-    return { columns: ["ms_before", ...this.#columns.keys()], rows };
+    const columns = ["ms_before"];
+    for (const [check, readings] of this.#columns) {
+      for (const [reading, column] of readings) columns[1 + column] = check === OWN ? reading : `${check} ${reading}`;
+    }
+    return { columns, rows };
   }
 
-  #set(row: number, name: string, value: number): void {
-    let column = this.#columns.get(name);
-    if (column === undefined) {
-      column = this.#columns.size;
-      if (column >= COLUMNS_MAX) return;
-      if (column >= this.#width) this.#resize(this.#rows, this.#width + 1);
-      this.#columns.set(name, column);
+  #read({ late_rounds, worst_late_ms, feeds, checks }: Beat): void {
+    said.fill(Number.NaN);
+    this.#set(OWN, "late_rounds", late_rounds);
+    this.#set(OWN, "worst_late_ms", worst_late_ms);
+    this.#set(OWN, "feeds", feeds);
+    for (const { name, verdict, readings } of checks) {
+      this.#set(name, "verdict", VERDICTS[verdict]);
+      for (const reading in readings) this.#set(name, reading, readings[reading] ?? Number.NaN);
     }
-    this.#values[row * this.#width + column] = value;
   }
 
-  #resize(rows: number, width: number): void {
-    const values = new Float32Array(rows * width).fill(Number.NaN);
-    for (let row = 0; row < this.#rows; row++) {
-      values.set(this.#values.subarray(row * this.#width, (row + 1) * this.#width), row * width);
-    }
-    this.#values = values;
-    this.#rows = rows;
-    this.#width = width;
+  #set(check: string | undefined, reading: string, value: number): void {
+    const column = this.#columns.get(check)?.get(reading) ?? this.#begin(check, reading, value);
+    if (column !== undefined) said[column] = value;
+  }
+
+  /** A column for a reading that was never heard of before; undefined: there is no room for it. */
+  #begin(check: string | undefined, reading: string, value: number): number | undefined {
+    const column = this.#first.length;
+    if (column >= COLUMNS_MAX) return undefined;
+    const readings = this.#columns.get(check) ?? new Map<string, number>();
+    readings.set(reading, column);
+    this.#columns.set(check, readings);
+    this.#first.push(this.#count === 0 ? value : Number.NaN);
+    this.#places.push(undefined);
+    return column;
+  }
+
+  /** A column that says something else for the first time gets its place in the table. */
+  #spread(column: number): void {
+    const place = this.#width++;
+    this.#places[column] = place;
+    this.#blocks = this.#blocks.map((block) => {
+      const wider = new Float32Array(BLOCK_ROWS * this.#width);
+      for (let row = 0; row < BLOCK_ROWS; row++) {
+        wider.set(block.subarray(row * place, (row + 1) * place), row * this.#width);
+        wider[this.#index(row, place)] = this.#first[column]!;
+      }
+      return wider;
+    });
+  }
+
+  #blockOf(row: number): Float32Array {
+    return this.#blocks[Math.floor(row / BLOCK_ROWS)]!;
+  }
+
+  /** Within its block. */
+  #index(row: number, place: number): number {
+    return (row % BLOCK_ROWS) * this.#width + place;
   }
 }
