@@ -217,14 +217,14 @@ export class LibvirtHypervisor implements Hypervisor {
   async console(guest: GuestId, options: CallOptions = {}): Promise<Duplex> {
     this.#need("console");
     const asked = { domain: domainOf(guest), device: undefined, flags: SAFE };
-    const open = (within: CallOptions) => this.#libvirt.stream("domainOpenConsole", asked, within);
+    const open = (within: CallOptions) => this.#libvirt.sharedStream("domainOpenConsole", asked, within);
     return (await attempt(`console of ${guest.name}`, options, open, OPENING)).stream;
   }
 
   async channel(guest: GuestId, name: string, options: CallOptions = {}): Promise<Duplex> {
     this.#need("channel");
     const asked = { domain: domainOf(guest), name, flags: 0 };
-    const open = (within: CallOptions) => this.#libvirt.stream("domainOpenChannel", asked, within);
+    const open = (within: CallOptions) => this.#libvirt.sharedStream("domainOpenChannel", asked, within);
     return (await attempt(`channel ${name} of ${guest.name}`, options, open, OPENING)).stream;
   }
 

@@ -10,9 +10,6 @@ import { type CallOptions, TimeLimit } from "./time-limit.ts";
 /** Calls at a time on one connection: one less than the daemon takes, so that it still reads our keepalive. */
 const CALLS = 4;
 
-/** Connections at a time. */
-const CONNECTIONS = 8;
-
 interface Member {
   readonly ready: Promise<RpcConnection>;
   connection: RpcConnection | undefined;
@@ -22,12 +19,15 @@ interface Member {
 
 export class ConnectionPool {
   readonly #open: (signal: AbortSignal) => Promise<RpcConnection>;
+  readonly #connections: number;
   readonly #closing = new AbortController();
   readonly #members = new Set<Member>();
   readonly #queue: (() => void)[] = [];
 
-  constructor(open: (signal: AbortSignal) => Promise<RpcConnection>) {
+  /** @param connections at a time, at most */
+  constructor(open: (signal: AbortSignal) => Promise<RpcConnection>, connections: number) {
     this.#open = open;
+    this.#connections = connections;
   }
 
   /**
@@ -59,6 +59,11 @@ export class ConnectionPool {
     }
   }
 
+  /** What has come in a rest of the connections' is read now. */
+  wake(): void {
+    for (const { connection } of this.#members) connection?.wake();
+  }
+
   /** Hangs up all; what is under way is rejected. */
   close(): void {
     this.#closing.abort(new LibvirtClosedError("we hung up"));
@@ -71,7 +76,7 @@ export class ConnectionPool {
     for (;;) {
       limit.signal.throwIfAborted();
       this.#closing.signal.throwIfAborted();
-      const member = this.#find() ?? (this.#members.size < CONNECTIONS ? this.#add() : undefined);
+      const member = this.#find() ?? (this.#members.size < this.#connections ? this.#add() : undefined);
       if (member !== undefined) {
         member.calls++;
         return member;

@@ -25,19 +25,35 @@ export interface LibvirtOptions {
   readonly readOnly?: boolean;
 }
 
+/** Connections for calls, and those that streams share, at most. */
+const CALL_CONNECTIONS = 8;
+const STREAM_CONNECTIONS = 2;
+
+/**
+ * Milliseconds between two reads of what streams share. A thousand guests that say a line every 10 s wake us 100 times a second
+ * otherwise, for one line each: four times the processor time.
+ */
+const REST_MS = 500;
+
+/** Of a stream that shares its connection: bytes that wait for its reader at most. */
+const UNREAD_BYTES = 1024 * 1024;
+
 /** Longest screenshot taken, in bytes: one of 8K without compression. */
 const SCREENSHOT_BYTES = 128 * 1024 * 1024;
 
 export class Libvirt {
   readonly #target: Target;
   readonly #pool: ConnectionPool;
+  /** For streams that share connections. */
+  readonly #streamPool: ConnectionPool;
   readonly #closing = new AbortController();
   readonly #watches = new Set<Watch>();
   readonly #streams = new Set<RpcConnection>();
 
   private constructor(target: Target) {
     this.#target = target;
-    this.#pool = new ConnectionPool((signal) => this.#open({ signal }));
+    this.#pool = new ConnectionPool((signal) => this.#open({ signal }), CALL_CONNECTIONS);
+    this.#streamPool = new ConnectionPool((signal) => this.#open({ signal }, REST_MS), STREAM_CONNECTIONS);
   }
 
   /**
@@ -86,7 +102,7 @@ export class Libvirt {
     >;
     const limit = new TimeLimit(`reply to ${name}`, options);
     try {
-      const connection = await this.#open({ deadlineMs: options.deadlineMs, signal: limit.signal }, true);
+      const connection = await this.#open({ deadlineMs: options.deadlineMs, signal: limit.signal });
       this.#streams.add(connection);
       connection.onClose(() => this.#streams.delete(connection));
       try {
@@ -101,6 +117,25 @@ export class Libvirt {
     } finally {
       limit.end();
     }
+  }
+
+  /**
+   * Makes a call that opens a stream, on a connection that many share: for what is read at once, always, and for long. One
+   * of which more than 1 MiB waits for its reader fails with LibvirtStreamLimitError.
+   * @throws as `call` does
+   */
+  sharedStream<K extends keyof StreamProcedures>(
+    name: K,
+    args: Args<StreamProcedures[K]>,
+    options: CallOptions = {},
+  ): Promise<{ result: Result<StreamProcedures[K]>; stream: Duplex }> {
+    const procedure = streamProcedures[name] as unknown as Procedure<
+      Args<StreamProcedures[K]>,
+      Result<StreamProcedures[K]>
+    >;
+    return this.#streamPool.use(name, options, (connection, within) =>
+      connection.openStream(name, procedure, args, within, UNREAD_BYTES),
+    );
   }
 
   /**
@@ -140,7 +175,11 @@ export class Libvirt {
    * @throws where the first connection cannot be made, as `open` does
    */
   async watch(listener: (message: WatchMessage) => void, options: WatchOptions = {}): Promise<Watch> {
-    const watch = await Watch.start((within) => this.#open(within), listener, options);
+    const told = (message: WatchMessage) => {
+      this.#streamPool.wake(); // what a guest said before it ended is heard no later
+      listener(message);
+    };
+    const watch = await Watch.start((within) => this.#open(within), told, options);
     this.#watches.add(watch);
     if (this.#closing.signal.aborted) watch.close();
     this.#closing.signal.throwIfAborted();
@@ -151,13 +190,14 @@ export class Libvirt {
   close(): void {
     this.#closing.abort(new LibvirtClosedError("we hung up"));
     this.#pool.close();
+    this.#streamPool.close();
     for (const watch of this.#watches) watch.close();
     for (const connection of this.#streams) connection.close();
   }
 
-  #open({ deadlineMs, signal }: CallOptions, isStreams = false): Promise<RpcConnection> {
+  #open({ deadlineMs, signal }: CallOptions, restMs = 0): Promise<RpcConnection> {
     const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])];
-    return openConnection(this.#target, { deadlineMs, signal: AbortSignal.any(signals) }, isStreams);
+    return openConnection(this.#target, { deadlineMs, signal: AbortSignal.any(signals) }, restMs);
   }
 }
 

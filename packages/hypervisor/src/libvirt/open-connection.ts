@@ -15,23 +15,22 @@ const READ_ONLY = 1;
 
 /**
  * @param options of the whole of it
- * @param isStreams whether it is there for one stream. One to this machine needs no keepalive then: when the daemon ends, so does the
- *   socket, and a thousand channels would wake both sides hundreds of times a second for it
+ * @param restMs see RpcConnection
  * @throws LibvirtConnectError, LibvirtRefusedError, LibvirtDeadlineError, LibvirtClosedError, LibvirtProtocolError, and the
  *   signal's reason
  */
-export async function openConnection(target: Target, options: CallOptions, isStreams = false): Promise<RpcConnection> {
+export async function openConnection(target: Target, options: CallOptions, restMs = 0): Promise<RpcConnection> {
   const limit = new TimeLimit(`connection to ${target.name}`, options);
   // The limit of the whole comes before that of any of its calls, which began later.
   const within = { deadlineMs: options.deadlineMs, signal: limit.signal };
   try {
     limit.signal.throwIfAborted();
-    const connection = new RpcConnection(await dial(target, limit.signal));
+    const connection = new RpcConnection(await dial(target, limit.signal), restMs);
     try {
       await authenticate(connection, within);
       const asked = { name: target.name, flags: target.readOnly ? READ_ONLY : 0 };
       await connection.call(`a connection to ${target.name}`, procedures.connectOpen, asked, within);
-      if (!isStreams || target.ssh !== undefined) await connection.keepAlive(within);
+      await connection.keepAlive(within);
       return connection;
     } catch (error) {
       connection.close();

@@ -14,6 +14,9 @@ import { RpcStream, type StreamWire } from "./rpc-stream.ts";
 import { type CallOptions, TimeLimit } from "./time-limit.ts";
 import { type Codec, decode, encode, int, optional, string, struct, uuid, XdrError } from "./xdr.ts";
 
+/** One read brings no more bytes than that; one that brings fewer has taken all that was there. */
+const READ_BYTES = 65_536;
+
 /** VIR_DRV_FEATURE_PROGRAM_KEEPALIVE: a daemon pings only those who asked for it. */
 const FEATURE_KEEPALIVE = 10;
 const PING = 1;
@@ -59,20 +62,24 @@ interface Waiter {
 
 export class RpcConnection {
   readonly #socket: Duplex;
+  readonly #restMs: number;
   readonly #splitter = new PacketSplitter();
   readonly #waiters = new Map<number, Waiter>();
   readonly #streams = new Map<number, RpcStream>();
   readonly #eventListeners = new Set<(event: LibvirtEvent) => void>();
   readonly #closeListeners = new Set<(error: Error) => void>();
   #keepaliveTimer: NodeJS.Timeout | undefined;
+  #rest: NodeJS.Timeout | undefined;
   #heardMs = 0;
   #pings = 0;
   #lastSerial = 0;
   #closed: Error | undefined;
   #dropped = 0;
 
-  constructor(socket: Duplex) {
+  /** @param restMs milliseconds in which nothing is read once all that was there is, unless a reply is awaited */
+  constructor(socket: Duplex, restMs = 0) {
     this.#socket = socket;
+    this.#restMs = restMs;
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("drain", () => {
       for (const stream of this.#streams.values()) stream.drained();
@@ -94,9 +101,13 @@ export class RpcConnection {
     return this.#waiters.size;
   }
 
-  /** Whether each call under way has been given up. */
+  /** Whether each call under way has been given up, and nothing else comes this way. */
   get clogged(): boolean {
-    return this.#waiters.size > 0 && [...this.#waiters.values()].every(({ abandoned }) => abandoned);
+    return (
+      this.#waiters.size > 0 &&
+      this.#streams.size === 0 &&
+      [...this.#waiters.values()].every(({ abandoned }) => abandoned)
+    );
   }
 
   get closed(): boolean {
@@ -115,6 +126,7 @@ export class RpcConnection {
 
   /**
    * Makes a call that opens a stream.
+   * @param unreadMax bytes that wait for its reader at most, then it fails; where not given, everything on this connection waits
    * @throws as `call` does
    */
   async openStream<A, R>(
@@ -122,10 +134,12 @@ export class RpcConnection {
     procedure: Procedure<A, R>,
     args: A,
     options: CallOptions = {},
+    unreadMax?: number,
   ): Promise<{ result: R; stream: RpcStream }> {
     let stream: RpcStream | undefined;
     const packet = await this.#exchange(name, procedure, args, options, (serial, late) => {
-      stream = new RpcStream(name, this.#wire(procedure, serial));
+      const wire = this.#wire(procedure, serial, unreadMax === undefined);
+      stream = new RpcStream(name, wire, unreadMax);
       this.#streams.set(serial, stream);
       if (late) stream.destroy(); // nobody would ever read it
     });
@@ -151,6 +165,14 @@ export class RpcConnection {
     if (supported !== 1 || this.#closed !== undefined) return;
     this.#heardMs = performance.now();
     this.#keepaliveTimer = setInterval(() => this.#lookForLife(keepalive), keepalive.intervalMs);
+  }
+
+  /** What has come in a rest is read now. */
+  wake(): void {
+    if (this.#rest === undefined) return;
+    clearTimeout(this.#rest);
+    this.#rest = undefined;
+    this.#socket.resume();
   }
 
   /** Hangs up; what is pending is rejected. The daemon goes on with it. */
@@ -182,6 +204,7 @@ export class RpcConnection {
       abandoned: false,
     };
     this.#waiters.set(serial, waiter);
+    this.wake();
     this.#send({ ...call(procedure as Procedure), serial }, payload);
     try {
       return await promise;
@@ -203,12 +226,12 @@ export class RpcConnection {
     return this.#socket.write(encodePacket(header, payload));
   }
 
-  #wire(procedure: Procedure, serial: number): StreamWire {
+  #wire(procedure: Procedure, serial: number, mayPause: boolean): StreamWire {
     const header = { program: procedure.program, procedure: procedure.number, type: Type.stream, serial };
     return {
       send: (status, payload) => this.#send({ ...header, status }, payload),
-      pause: () => void this.#socket.pause(),
-      resume: () => void this.#socket.resume(),
+      pause: () => void (mayPause && this.#socket.pause()),
+      resume: () => void (mayPause && this.#socket.resume()),
       forget: () => void this.#streams.delete(serial),
     };
   }
@@ -222,6 +245,11 @@ export class RpcConnection {
       if (!this.#dispatch(packet)) this.#dropped++;
     }
     if (error !== undefined) this.#end(error);
+    // Small packets that are read each by itself take several times the processor time that they take together.
+    if (this.#restMs > 0 && this.#waiters.size === 0 && chunk.length < READ_BYTES && this.#closed === undefined) {
+      this.#socket.pause();
+      this.#rest ??= setTimeout(() => this.wake(), this.#restMs);
+    }
   }
 
   /** Whether the packet meant something. */
@@ -295,6 +323,7 @@ export class RpcConnection {
     if (this.#closed !== undefined) return;
     this.#closed = error;
     clearInterval(this.#keepaliveTimer);
+    clearTimeout(this.#rest);
     for (const waiter of this.#waiters.values()) waiter.reject(error);
     this.#waiters.clear();
     for (const stream of this.#streams.values()) stream.failed(error);

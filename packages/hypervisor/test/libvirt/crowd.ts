@@ -81,7 +81,7 @@ export async function crowdOf(t: Scope, guests: number): Promise<Crowd> {
       } else if (packet.type === Type.call && packet.procedure === streamProcedures.domainOpenChannel.number) {
         const { uuid } = decode(streamProcedures.domainOpenChannel.args, packet.payload).domain;
         channels.set(uuid, { socket, call: packet });
-        socket.once("close", () => channels.delete(uuid));
+        socket.setMaxListeners(0).once("close", () => channels.delete(uuid)); // many share it
         socket.write(reply(packet));
       }
     }),

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, chown, readFile, stat } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
@@ -101,6 +102,38 @@ test("with every connection full a call waits for room, and not longer than it m
   }
   assert.deepEqual(await patient, { type: "QEMU" });
   await Promise.all(full);
+});
+
+test("many streams share two connections", async (t) => {
+  const consoles: { packet: Packet; socket: Socket }[] = [];
+  const { libvirt, daemon } = await opened(t, (packet, socket) => {
+    if (packet.type !== Type.call || packet.procedure !== streamProcedures.domainOpenConsole.number) return;
+    consoles.push({ packet, socket });
+    socket.write(reply(packet));
+  });
+  const before = daemon.sockets.size;
+  const heard: string[] = [];
+  const open = async (name: string, id: number) => {
+    const { stream } = await libvirt.sharedStream("domainOpenConsole", {
+      domain: guest(name, id),
+      device: undefined,
+      flags: 0,
+    });
+    return stream;
+  };
+  const streams = await Promise.all(Array.from({ length: 50 }, (_, i) => open(`g${i}`, i)));
+  assert.equal(daemon.sockets.size - before, 2);
+  const all = Promise.withResolvers<void>();
+  for (const [i, stream] of streams.entries()) {
+    stream.on("data", (chunk: Buffer) => {
+      heard.push(`${i} ${chunk}`);
+      if (heard.length === streams.length) all.resolve();
+    });
+  }
+  for (const { packet, socket } of consoles) socket.write(streamed(packet, Status.more, Buffer.from("up")));
+  await all.promise;
+  assert.deepEqual(new Set(heard).size, 50);
+  for (const stream of streams) stream.destroy();
 });
 
 test("a connection that is lost is made anew by the next call; what was under way fails", async (t) => {
@@ -397,6 +430,29 @@ test("what a daemon that has just started finds out a moment later, and tells no
     before: { domain: one, state: "running", reason: "booted" },
     after: { domain: off, state: "shutoff", reason: "crashed" },
   });
+});
+
+test("what a guest said before its event is heard at once, though what streams share is read twice a second", async (t) => {
+  const guests = new Guests();
+  const one = guest("one", 1);
+  guests.all = [[one, 1, 1]];
+  let console: { packet: Packet; socket: Socket } | undefined;
+  const { libvirt, daemon } = await opened(t, (packet, socket) => {
+    guests.answer(packet, socket);
+    if (packet.type !== Type.call || packet.procedure !== streamProcedures.domainOpenConsole.number) return;
+    console = { packet, socket };
+    socket.write(reply(packet));
+  });
+  const { listener, next } = collector();
+  await libvirt.watch(listener);
+  t.mock.timers.enable({ apis: ["setTimeout"] }); // no rest ends by itself
+  const { stream } = await libvirt.sharedStream("domainOpenConsole", { domain: one, device: undefined, flags: 0 });
+  const words = once(stream, "data");
+  console!.socket.write(streamed(console!.packet, Status.more, Buffer.from("die")));
+  daemon.broadcast(lifecycle(one, 3, 0));
+  await next("lifecycle");
+  assert.equal(String(await words), "die");
+  stream.destroy();
 });
 
 test("events that come before the states are known are told after them", async (t) => {

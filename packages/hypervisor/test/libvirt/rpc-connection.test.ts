@@ -7,6 +7,7 @@ import {
   LibvirtDeadlineError,
   LibvirtProtocolError,
   LibvirtRefusedError,
+  LibvirtStreamLimitError,
 } from "../../src/libvirt/errors.ts";
 import type { LibvirtEvent } from "../../src/libvirt/events.ts";
 import { encodePacket, type Packet, Program, Status, Type } from "../../src/libvirt/packet.ts";
@@ -26,10 +27,14 @@ const pngReply = (call: Packet) => reply(call, encode(domainScreenshot.result, {
 const typeReply = (call: Packet, type: string) => reply(call, encode(getType.result, { type }));
 
 /** A connection to a daemon that answers so. */
-async function connected(t: TestContext, answer: Answer): Promise<{ connection: RpcConnection; daemon: FakeDaemon }> {
+async function connected(
+  t: TestContext,
+  answer: Answer,
+  restMs?: number,
+): Promise<{ connection: RpcConnection; daemon: FakeDaemon }> {
   const daemon = await fakeDaemon(t, answer);
   const target = { name: "qemu:///system", sockets: [daemon.path], readOnly: false, ssh: undefined };
-  const connection = new RpcConnection(await dial(target, t.signal));
+  const connection = new RpcConnection(await dial(target, t.signal), restMs);
   t.after(() => connection.close());
   return { connection, daemon };
 }
@@ -364,6 +369,65 @@ test("a stream whose opener has given up is aborted when it opens", async (t) =>
   );
   daemon.broadcast(reply(await opening.promise));
   assert.equal(await aborted.promise, Status.error);
+});
+
+test("of streams that share a connection, one that nobody reads fails, and the others bring everything", async (t) => {
+  const MAX = 100_000;
+  const consoles: Packet[] = [];
+  const { connection, daemon } = await connected(t, (packet, socket) => {
+    if (packet.type !== Type.call) return;
+    consoles.push(packet);
+    socket.write(reply(packet));
+  });
+  const open = async () => (await connection.openStream("console", domainOpenConsole, CONSOLE, {}, MAX)).stream;
+  const unread = await open();
+  const read = await open();
+  const failed = new Promise<void>((resolve) => unread.once("close", resolve));
+  let heard = "";
+  const all = Promise.withResolvers<void>();
+  read.on("data", (chunk: Buffer) => {
+    heard += chunk.toString();
+    if (heard.length === 20) all.resolve();
+  });
+  for (let i = 0; i < 20; i++) {
+    daemon.broadcast(streamed(consoles[0]!, Status.more, Buffer.alloc(10_000)));
+    daemon.broadcast(streamed(consoles[1]!, Status.more, Buffer.from("x")));
+  }
+  await all.promise;
+  await failed;
+  assert.ok(unread.errored instanceof LibvirtStreamLimitError);
+  assert.match(unread.errored.message, /^console brought more than 100000 bytes/);
+  assert.equal(read.errored, null);
+  assert.equal(connection.dropped, 0, "what came after the abort is known to belong to it");
+});
+
+test("what comes in a rest is read together, at once where a reply is awaited or somebody asks for it", async (t) => {
+  let opening: Packet | undefined;
+  const { connection, daemon } = await connected(
+    t,
+    (packet, socket) => {
+      if (packet.procedure === domainOpenConsole.number) opening = packet;
+      const say = (text: string) => streamed(opening!, Status.more, Buffer.from(text));
+      if (packet.type !== Type.call) return;
+      if (packet === opening) socket.write(Buffer.concat([reply(packet), say("one ")]));
+      else socket.write(Buffer.concat([say("two "), typeReply(packet, "QEMU"), say("three ")]));
+    },
+    2 ** 31 - 1, // a rest that would not end by itself
+  );
+  const { stream } = await connection.openStream("console", domainOpenConsole, CONSOLE, {}, 1000);
+  let heard = "";
+  const four = Promise.withResolvers<void>();
+  stream.on("data", (chunk: Buffer) => {
+    heard += chunk.toString();
+    if (heard.endsWith("four ")) four.resolve();
+  });
+  assert.deepEqual(await ask(connection), { type: "QEMU" });
+  assert.equal(heard, "one two three ");
+  daemon.broadcast(streamed(opening!, Status.more, Buffer.from("four ")));
+  await new Promise((resolve) => setTimeout(resolve, 50)); // time in which it could have been read
+  assert.equal(heard, "one two three ");
+  connection.wake();
+  await four.promise;
 });
 
 test("a slow reader stops the daemon from sending, and gets everything", async (t) => {
