@@ -22,8 +22,10 @@ export async function unpackBernard(scope: Scope): Promise<readonly string[]> {
   await run("tar", ["-xzf", join(dir, name), "-C", root]);
   const script = (await readdir(root, { recursive: true })).find((each) => each.endsWith("bin/bernard")) ?? "";
   const prefix = join(root, script, "../../..");
-  const [, command = ""] = /^exec (.*) "\$@"$/m.exec(await readFile(join(root, script), "utf8")) ?? [];
-  return command.split(" ").map((word) => (word.startsWith("/") ? join(prefix, word) : word));
+  const text = await readFile(join(root, script), "utf8");
+  const [, variable = ""] = /^export (.*)$/m.exec(text) ?? [];
+  const [, command = ""] = /^exec (.*) "\$@"$/m.exec(text) ?? [];
+  return ["env", variable, ...command.split(" ").map((word) => (word.startsWith("/") ? join(prefix, word) : word))];
 }
 
 interface Line {

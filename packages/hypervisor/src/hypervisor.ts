@@ -234,10 +234,10 @@ export interface Hypervisor {
    */
   dumpMemory(guest: GuestId, file: string, options?: CallOptions): Promise<void>;
 
-  /** The first serial console, both ways. Read it, or it blocks its writer in the guest. @throws HypervisorError `busy` where somebody has it */
+  /** The first serial console, both ways. Read it, or it blocks its writer in the guest, and may fail at 1 MiB that waits. @throws HypervisorError `busy` where somebody has it */
   console(guest: GuestId, options?: CallOptions): Promise<Duplex>;
 
-  /** The host's end of a channel, both ways. @throws HypervisorError `busy` where somebody has it, `unsupported` where the guest has no such channel */
+  /** The host's end of a channel, both ways; one that is not read may fail at 1 MiB that waits. @throws HypervisorError `busy` where somebody has it, `unsupported` where the guest has no such channel */
   channel(guest: GuestId, name: string, options?: CallOptions): Promise<Duplex>;
 
   /**
