@@ -96,10 +96,6 @@ export class Libvirt {
     args: Args<StreamProcedures[K]>,
     options: CallOptions = {},
   ): Promise<{ result: Result<StreamProcedures[K]>; stream: Duplex }> {
-    const procedure = streamProcedures[name] as unknown as Procedure<
-      Args<StreamProcedures[K]>,
-      Result<StreamProcedures[K]>
-    >;
     const limit = new TimeLimit(`reply to ${name}`, options);
     try {
       const connection = await this.#open({ deadlineMs: options.deadlineMs, signal: limit.signal });
@@ -107,7 +103,7 @@ export class Libvirt {
       connection.onClose(() => this.#streams.delete(connection));
       try {
         const within = { deadlineMs: options.deadlineMs, signal: limit.signal };
-        const opened = await connection.openStream(name, procedure, args, within);
+        const opened = await connection.openStream(name, opening(name), args, within);
         opened.stream.once("close", () => connection.close());
         return opened;
       } catch (error) {
@@ -129,12 +125,8 @@ export class Libvirt {
     args: Args<StreamProcedures[K]>,
     options: CallOptions = {},
   ): Promise<{ result: Result<StreamProcedures[K]>; stream: Duplex }> {
-    const procedure = streamProcedures[name] as unknown as Procedure<
-      Args<StreamProcedures[K]>,
-      Result<StreamProcedures[K]>
-    >;
     return this.#streamPool.use(name, options, (connection, within) =>
-      connection.openStream(name, procedure, args, within, UNREAD_BYTES),
+      connection.openStream(name, opening(name), args, within, UNREAD_BYTES),
     );
   }
 
@@ -199,6 +191,10 @@ export class Libvirt {
     const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])];
     return openConnection(this.#target, { deadlineMs, signal: AbortSignal.any(signals) }, restMs);
   }
+}
+
+function opening<K extends keyof StreamProcedures>(name: K) {
+  return streamProcedures[name] as unknown as Procedure<Args<StreamProcedures[K]>, Result<StreamProcedures[K]>>;
 }
 
 /** All that a stream brings, once its finish exchange is done: the daemon may still say at the end that it failed. */
