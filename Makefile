@@ -64,8 +64,7 @@ verify-devices: setup ## the same by its own name; QEMU=PROGRAM takes another QE
 # Everything that tests run is built first, so that no test waits for a build; the accelerator is found out once.
 prepared: setup
 	@mkdir -p build
-	@$(NODE) e2e/prepare.ts > build/accelerator.new
-	@mv build/accelerator.new build/accelerator
+	@$(NODE) e2e/prepare.ts > build/accelerator.$$$$ && mv build/accelerator.$$$$ build/accelerator
 
 check: setup ## format, lint, types, dead code
 	@$(BIN)/biome ci --colors=off .
