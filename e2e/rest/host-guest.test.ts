@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Daemon, guestXml, sessionDaemon } from "@bernard/hypervisor/test-daemon";
 import { DAEMON } from "../stage.ts";
 import { LibvirtGuest } from "./libvirt-guest.ts";
@@ -18,6 +19,9 @@ const JUDGE = {
   "host-pressure": "100",
   steal: "100",
 };
+
+/** More than a silence and its cross-check. */
+const SLEEP_MS = 25_000;
 
 const CONSOLES = "evidence:\n  consoles: true\n";
 
@@ -77,6 +81,20 @@ test("a guest with bernard-guest, from its hello to a boot that hangs", async (t
       const beat = await heard("beat");
       await virsh(daemon, "resume", guest.name);
       await beat();
+    });
+    await t.test("it sleeps, for longer than a silence has to be", async () => {
+      await guest.sh("(sleep 0.2; echo mem > /sys/power/state) > /dev/null 2>&1 &");
+      await until(
+        t,
+        () => virsh(daemon, "domstate", guest.name),
+        (state) => state === "pmsuspended",
+      );
+      await delay(SLEEP_MS); // nothing is asked of a guest that sleeps, and nothing happens
+      assert.deepEqual(await witness.incidents(), []);
+      const hello = await heard("hello");
+      await virsh(daemon, "destroy", guest.name); // this kernel, booted by PVH, does not wake up
+      await guest.rebooted(() => guest.start());
+      await hello();
     });
     await t.test("somebody saves and restores it", async () => {
       const file = join(daemon.dir, "saved");

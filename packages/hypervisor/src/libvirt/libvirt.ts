@@ -31,7 +31,7 @@ const STREAM_CONNECTIONS = 2;
 
 /**
  * Milliseconds between two reads of what streams share. A thousand guests that say a line every 10 s wake us 100 times a second
- * otherwise, for one line each: four times the processor time.
+ * otherwise, for one line each: three times the processor time.
  */
 const REST_MS = 500;
 
