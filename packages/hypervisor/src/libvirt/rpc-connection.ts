@@ -12,10 +12,8 @@ import { encodePacket, type Header, type Packet, PacketSplitter, Program, Status
 import { domain, type Procedure, procedures } from "./procedures.ts";
 import { RpcStream, type StreamWire } from "./rpc-stream.ts";
 import { type CallOptions, TimeLimit } from "./time-limit.ts";
+import { READ_BYTES } from "./transport.ts";
 import { type Codec, decode, encode, int, optional, string, struct, uuid, XdrError } from "./xdr.ts";
-
-/** One read brings no more bytes than that; one that brings fewer has taken all that was there. */
-const READ_BYTES = 65_536;
 
 /** VIR_DRV_FEATURE_PROGRAM_KEEPALIVE: a daemon pings only those who asked for it. */
 const FEATURE_KEEPALIVE = 10;

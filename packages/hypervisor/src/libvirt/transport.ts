@@ -8,8 +8,11 @@ import { errorCode } from "@bernard/tools";
 import { LibvirtConnectError } from "./errors.ts";
 import { sshArguments, type Target } from "./uri.ts";
 
-/** Of one read. Every socket reads into it, for what is read is copied at once: a thousand of their own would be 64 MB. */
-const readInto = Buffer.allocUnsafeSlow(65_536);
+/** One read brings no more bytes than that; one that brings fewer has taken all that was there. */
+export const READ_BYTES = 65_536;
+
+/** Every socket reads into it, for what is read is copied at once: a thousand of their own would be 64 MB. */
+const readInto = Buffer.allocUnsafeSlow(READ_BYTES);
 
 /** Characters kept of what ssh says: its last words. */
 const STDERR_KEPT = 4_096;
