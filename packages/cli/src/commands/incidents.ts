@@ -1,14 +1,11 @@
 /** `bernard incidents`: what happened, the newest first. */
-import type { KeptIncident } from "@bernard/host/client";
+import { INCIDENTS_MAX, type KeptIncident } from "@bernard/host/client";
 import { printable } from "@bernard/protocol";
 import { Command } from "commander";
 import { clientOf, type HostFlags, query, socketOption } from "../host-option.ts";
 import { incidentRows } from "../incident-words.ts";
 import { json, table } from "../print.ts";
 import { timeBefore } from "../times.ts";
-
-/** Most that the daemon gives at once. */
-const LIMIT = 10_000;
 
 interface Flags extends HostFlags {
   readonly since?: number;
@@ -26,10 +23,10 @@ export function incidentsCommand(): Command {
     .option("--json", "print a JSON array")
     .action(async (flags: Flags) => {
       const { since, guest } = flags;
-      const asked = query("/v1/incidents", { since, guest, limit: LIMIT });
+      const asked = query("/v1/incidents", { since, guest, limit: INCIDENTS_MAX });
       const incidents = await clientOf(flags).get<KeptIncident[]>(asked);
-      if (incidents.length === LIMIT)
-        console.error(`bernard: older ones are left out after ${LIMIT}; try --since or --guest`);
+      if (incidents.length === INCIDENTS_MAX)
+        console.error(`bernard: older ones are left out after ${INCIDENTS_MAX}; try --since or --guest`);
       if (flags.json === true) console.log(json(incidents));
       else if (incidents.length === 0) console.log("no incident");
       else for (const line of table(incidentRows(incidents))) console.log(printable(line));

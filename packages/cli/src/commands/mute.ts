@@ -1,10 +1,8 @@
 /** `bernard mute GUEST TIME` and `bernard unmute GUEST`: incidents are kept, and nobody is told. */
+import { MUTE_MAX_S } from "@bernard/host/client";
 import { Command, InvalidArgumentError } from "commander";
 import { clientOf, type HostFlags, socketOption } from "../host-option.ts";
 import { seconds } from "../times.ts";
-
-/** The daemon takes no longer one: what is longer is forgotten about. */
-const MUTE_MAX_S = 30 * 86_400;
 
 const muteOf = (guest: string): string => `/v1/guests/${encodeURIComponent(guest)}/mute`;
 

@@ -6,6 +6,7 @@ import type { GuestView, ReportView, StatusView } from "../daemon/views.ts";
 import type { EvidenceFile } from "../evidence/evidence-store.ts";
 import { archive, type ExportDirectory } from "../evidence/export.ts";
 import type { IncidentFilter, KeptIncident } from "../journal/journal.ts";
+import { INCIDENTS_MAX, MUTE_MAX_S } from "./limits.ts";
 
 /** An incident with what is kept of it. */
 export interface IncidentView extends KeptIncident {
@@ -25,9 +26,6 @@ export interface ApiHost {
   mute(nameOrUuid: string, until: number): boolean;
   metrics(): Promise<{ readonly text: string; readonly contentType: string }>;
 }
-
-/** Longest mute: what is longer is forgotten about. */
-const MUTE_MAX_S = 30 * 86_400;
 
 const integer = { type: "integer", minimum: 0 } as const;
 const nameParameter = {
@@ -69,7 +67,7 @@ export async function apiServer(host: ApiHost, version: string): Promise<Fastify
           properties: {
             since: integer,
             guest: { type: "string", maxLength: 1024 },
-            limit: { ...integer, maximum: 10_000 },
+            limit: { ...integer, maximum: INCIDENTS_MAX },
           },
         },
       },
